@@ -1,0 +1,47 @@
+# `make demo` and `make test` do everything on a fresh machine; the rest is for people who change the code.
+PYTHON ?= python3
+BENCH := .venv/bin/bench
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test quick check bench system view clean install
+
+demo: .venv/installed
+	$(BENCH) demo --out demo
+
+test: .venv/installed-dev view
+	.venv/bin/python -m pytest
+
+quick: .venv/installed-dev view
+	.venv/bin/python -m pytest -m "not slow and not i3d and not browser" -q
+
+check: .venv/installed-dev view
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest
+
+install: .venv/installed
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: setup.cfg pyproject.toml | .venv/bin/python
+	.venv/bin/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-dev: setup.cfg pyproject.toml | .venv/bin/python
+	.venv/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@ .venv/installed
+
+# Type checkers do not follow setuptools' editable hook: ignored links stand in for the namespace.
+view:
+	@mkdir -p .view/fundus2oct
+	@for folder in benchmark baselines metrics leaderboard; do ln -sfn ../../$$folder .view/fundus2oct/$$folder; done
+
+# What apt must bring: the sandbox of strangers' code and the browser of the site's tests.
+system:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends bubblewrap chromium fonts-dejavu-core >/dev/null
+
+clean:
+	rm -rf .venv .view demo build *.egg-info

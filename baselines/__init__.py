@@ -1,0 +1,1 @@
+"""Reference generators: what every entry on the board is compared with."""

@@ -1,0 +1,1 @@
+"""dataset -> generator -> volumes -> scores -> result: the harness itself."""

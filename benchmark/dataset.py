@@ -1,0 +1,190 @@
+"""A dataset folder: `dataset.toml`, `cases.csv`, photographs and, where the truth is at hand, OCT volumes.
+
+Reading checks the description and the table; pictures are read one case at a time, when asked for. The exhaustive
+check of every file is `benchmark.dataset_check`; importers and the phantom write what is read here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundus2oct.benchmark import picture_file
+from fundus2oct.benchmark.case_table import CASE_ID, Case, case_from_row, read_rows, table_problems
+from fundus2oct.metrics import scan_geometry
+from fundus2oct.metrics.durable_file import canonical_json
+from fundus2oct.metrics.errors import BenchError, BenchErrors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A dataset folder whose table has been read and found consistent.
+
+    Attributes:
+        folder: where it lies.
+        name: short name, ``[a-z0-9][a-z0-9_-]*``.
+        version: its version, as text.
+        title: its name in words.
+        description: a paragraph for readers of the board.
+        licence: SPDX identifier or a sentence.
+        pictures_may_be_published: whether a board may show its pictures.
+        cases: every case of every split, in the table's order.
+    """
+
+    folder: Path
+    name: str
+    version: str
+    title: str
+    description: str
+    licence: str
+    pictures_may_be_published: bool
+    cases: tuple[Case, ...]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits, in order of first appearance."""
+        return tuple(dict.fromkeys(case.split for case in self.cases))
+
+    def split(self, name: str) -> tuple[Case, ...]:
+        """The cases of one split, sorted by case id.
+
+        Raises:
+            BenchError: E_SPLIT when no case is in it.
+        """
+        cases = tuple(sorted((c for c in self.cases if c.split == name), key=lambda c: c.case_id))
+        if not cases:
+            expected = ", ".join(self.splits)
+            raise BenchError("E_SPLIT", "no such split", where=self.folder, expected=expected, found=name)
+        return cases
+
+    def fundus(self, case: Case) -> NDArray[np.uint8]:
+        """The photograph of a case: (height, width, 3) uint8 RGB."""
+        return picture_file.read_rgb(self.folder / case.fundus)
+
+    def bscan_paths(self, case: Case) -> tuple[Path, ...]:
+        """Paths of the six B-scans of a case: ``<oct>/<last part of oct>_{0..5}.png`` (or .jpg).
+
+        Raises:
+            BenchError: E_TRUTH when the table names no truth for this case.
+        """
+        if not case.has_truth:
+            raise BenchError(
+                "E_TRUTH",
+                "the truth of this case is not in this copy of the dataset",
+                where=f"{self.folder / 'cases.csv'}, case {case.case_id}",
+                fix="score on the organiser's copy, or choose a split that has truth",
+            )
+        folder = self.folder / case.oct
+        suffix = ".jpg" if (folder / f"{folder.name}_0.jpg").exists() else ".png"
+        return tuple(folder / f"{folder.name}_{i}{suffix}" for i in range(scan_geometry.N_BSCANS))
+
+    def volume(self, case: Case) -> NDArray[np.uint8]:
+        """The true volume of a case: (6, 320, 448) uint8, B-scan x depth x width."""
+        shape = scan_geometry.VOLUME_SHAPE[1:]
+        return np.stack([picture_file.read_grey(path, shape=shape) for path in self.bscan_paths(case)])
+
+    def inputs_hash(self, split: str | None = None) -> str:
+        """Content hash of the photographs and the table, of one split or of all.
+
+        The `oct` column is left out, so that a copy without truth has the same value.
+        """
+        return self._hash(split, self._inputs_record)
+
+    def truth_hash(self, split: str | None = None) -> str:
+        """Content hash of the inputs and the OCT volumes, of one split or of all."""
+        return self._hash(split, self._truth_record)
+
+    def _hash(self, split: str | None, record: Callable[[Case], list[Any]]) -> str:
+        if split is None:
+            return _sha256(
+                [self.name, self.version, [[name, self._hash(name, record)] for name in sorted(self.splits)]]
+            )
+        return _sha256([self.name, self.version, [record(case) for case in self.split(split)]])
+
+    def _inputs_record(self, case: Case) -> list[Any]:
+        table = {name: value for name, value in case.row().items() if name != "oct"}
+        return [table, picture_file.picture_digest(self.folder / case.fundus)]
+
+    def _truth_record(self, case: Case) -> list[Any]:
+        bscans = [picture_file.picture_digest(path) for path in self.bscan_paths(case)] if case.has_truth else []
+        return [*self._inputs_record(case), bscans]
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """Read a dataset folder's description and table.
+
+    Raises:
+        BenchError: one problem, or BenchErrors with all of them; exit code 3.
+    """
+    dataset, problems = inspect_dataset(folder)
+    if problems or dataset is None:
+        raise problems[0] if len(problems) == 1 else BenchErrors(problems, where=folder)
+    return dataset
+
+
+def inspect_dataset(folder: Path) -> tuple[Dataset | None, list[BenchError]]:
+    """Read the description and the table, collecting every problem instead of stopping at the first.
+
+    Returns:
+        the dataset (None when it cannot be understood at all) and the problems.
+    """
+    try:
+        description = read_description(folder)
+        rows = read_rows(folder)
+    except BenchError as error:
+        return None, [error]
+    cases = tuple(case_from_row(row) for row in rows)
+    return Dataset(folder=folder, cases=cases, **description), list(table_problems(cases, folder / "cases.csv"))
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """The fields of `dataset.toml` that `Dataset` holds; the scan geometry must be the fixed one."""
+    path = folder / "dataset.toml"
+    try:
+        document = tomllib.loads(picture_file.read_bytes(path).decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError("E_MANIFEST", "not valid TOML", where=path, found=str(error)) from None
+    wanted: dict[str, type] = {
+        "name": str,
+        "version": str,
+        "title": str,
+        "description": str,
+        "licence": str,
+        "pictures_may_be_published": bool,
+    }
+    for key, kind in wanted.items():
+        if not isinstance(document.get(key), kind):
+            found = repr(document[key]) if key in document else "nothing"
+            raise BenchError("E_MANIFEST", f"key {key!r}", where=path, expected=kind.__name__, found=found)
+    _check_scan(document.get("scan"), path)
+    if not CASE_ID.fullmatch(document["name"]):
+        raise BenchError("E_NAME", "bad dataset name", where=path, expected=CASE_ID.pattern, found=document["name"])
+    return {key: document[key] for key in wanted}
+
+
+def _check_scan(scan: Any, path: Path) -> None:
+    expected = {
+        "pattern": "radial",
+        "angles_deg": list(scan_geometry.ANGLES_DEG),
+        "lateral_um": scan_geometry.LATERAL_UM,
+        "axial_um": scan_geometry.AXIAL_UM,
+        "shape": list(scan_geometry.VOLUME_SHAPE),
+    }
+    if not isinstance(scan, dict):
+        raise BenchError("E_MANIFEST", "table [scan] is missing", where=path, expected=canonical_json(expected))
+    for key, value in expected.items():
+        if scan.get(key) != value:
+            raise BenchError(
+                "E_MANIFEST", f"scan.{key} differs", where=path, expected=str(value), found=str(scan.get(key))
+            )
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()

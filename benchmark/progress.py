@@ -1,0 +1,87 @@
+"""Progress on stderr: a bar with rate and time left on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import click
+
+Advance = Callable[[int], None]
+"""Called with the number of steps done since the last call."""
+
+
+def is_quiet() -> bool:
+    """Whether the user asked for no progress (`bench --quiet` or BENCH_QUIET)."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.find_root().params.get("quiet"))
+
+
+def say(message: str) -> None:
+    """One line for the person at the keyboard, on stderr, unless quiet."""
+    if not is_quiet():
+        click.echo(message, err=True)
+
+
+@contextlib.contextmanager
+def progress(description: str, total: int, *, unit: str = "case") -> Iterator[Advance]:
+    """Show progress over ``total`` steps; yields the function that advances it."""
+    if is_quiet():
+        yield lambda steps: None
+    elif sys.stderr.isatty():
+        with _bar(description, total, unit) as advance:
+            yield advance
+    else:
+        yield _occasional_lines(description, total, unit)
+
+
+@contextlib.contextmanager
+def _bar(description: str, total: int, unit: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task(description, total=total, rate="")
+
+        def advance(steps: int) -> None:
+            shown.advance(task, steps)
+            speed = shown.tasks[0].speed
+            shown.update(task, rate=f"{speed:.2f} {unit}/s" if speed else "")
+
+        yield advance
+
+
+def _occasional_lines(description: str, total: int, unit: str, every_seconds: float = 10.0) -> Advance:
+    started = last = time.monotonic()
+    done = 0
+
+    def advance(steps: int) -> None:
+        nonlocal done, last
+        done += steps
+        now = time.monotonic()
+        if now - last < every_seconds and done < total:
+            return
+        last = now
+        rate = done / max(now - started, 1e-9)
+        left = (total - done) / rate if rate else 0.0
+        click.echo(f"{description}: {done}/{total}, {rate:.2f} {unit}/s, {left:.0f} s left", err=True)
+
+    return advance

@@ -1,0 +1,1 @@
+"""Ranking and the static site, from result files alone. No metric is computed here."""

@@ -1,0 +1,1 @@
+"""Numbers from arrays: one metric a file, each with a card. Nothing here reads a dataset or prints."""

@@ -1,0 +1,17 @@
+"""The one list of metrics, in the order in which boards show them. Loads no torch."""
+
+from __future__ import annotations
+
+from fundus2oct.metrics import frechet_video_distance, pixel_errors, structural_similarity
+from fundus2oct.metrics.metric_card import MetricCard
+
+CARDS: tuple[MetricCard, ...] = (frechet_video_distance.CARD, structural_similarity.CARD, pixel_errors.PSNR_CARD)
+"""Every metric's card."""
+
+RANKING_METRIC = frechet_video_distance.CARD.name
+"""The metric that orders a board."""
+
+
+def card(name: str) -> MetricCard:
+    """The card of the metric called ``name``; KeyError when there is none."""
+    return {c.name: c for c in CARDS}[name]
