@@ -55,27 +55,50 @@ class Case:
         return {name: getattr(self, name) for name in COLUMNS} | dict(self.columns)
 
 
-def read_rows(folder: Path) -> list[dict[str, str]]:
-    """The rows of `cases.csv` as text, one dictionary each; a missing column or a ragged row raises."""
-    path = folder / "cases.csv"
+def inspect_rows(folder: Path) -> tuple[list[dict[str, str]], list[BenchError]]:
+    """The rows of `cases.csv` as text, one dictionary each, and what is wrong with the file as a table.
+
+    A ragged row is left out and reported; without a needed column there are no rows.
+    """
+    return read_columns(folder / "cases.csv", COLUMNS)
+
+
+def read_columns(path: Path, columns: tuple[str, ...]) -> tuple[list[dict[str, str]], list[BenchError]]:
+    """The rows of a CSV file that must have ``columns``, and every problem of the file as a table."""
     try:
-        text = picture_file.read_bytes(path).decode("utf-8")
+        text = picture_file.read_bytes(path).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        header = list(reader.fieldnames or ())
+        rows = list(reader)
+    except BenchError as error:
+        return [], [error]
     except UnicodeDecodeError as error:
-        raise BenchError("E_FORMAT", "not UTF-8", where=path, found=str(error)) from None
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        found = ", ".join(reader.fieldnames or ()) or "nothing"
-        raise BenchError(
-            "E_COLUMN", f"column missing: {', '.join(missing)}", where=path, expected=",".join(COLUMNS), found=found
-        )
-    rows = list(reader)
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise BenchError("E_COLUMN", "row has another number of fields than the header", where=f"{path}:{number}")
+        return [], [BenchError("E_FORMAT", "not UTF-8", where=path, found=str(error))]
+    except csv.Error as error:
+        return [], [BenchError("E_FORMAT", "not a table of comma-separated values", where=path, found=str(error))]
+    problems = list(_header_problems(header, columns, path))
+    if problems:
+        return [], problems
+    whole = [row for row in rows if _is_whole(row)]
+    what = "row has another number of fields than the header"
+    problems = [
+        BenchError("E_COLUMN", what, where=f"{path}:{n}") for n, row in enumerate(rows, 2) if not _is_whole(row)
+    ]
     if not rows:
-        raise BenchError("E_EMPTY", "the table has no cases", where=path)
-    return rows
+        problems.append(BenchError("E_EMPTY", "the table has no rows", where=path))
+    return whole, problems
+
+
+def _is_whole(row: Mapping[str | None, object]) -> bool:
+    return None not in row and None not in row.values()
+
+
+def _header_problems(header: list[str], columns: tuple[str, ...], path: Path) -> Iterator[BenchError]:
+    if missing := [name for name in columns if name not in header]:
+        what, found = f"column missing: {', '.join(missing)}", ", ".join(header) or "nothing"
+        yield BenchError("E_COLUMN", what, where=path, expected=",".join(columns), found=found)
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        yield BenchError("E_COLUMN", f"column given twice: {', '.join(twice)}", where=path)
 
 
 def cases_text(cases: Iterable[Case]) -> str:
@@ -111,21 +134,27 @@ def _row_problems(case: Case, where: str) -> Iterator[BenchError]:
         yield BenchError("E_NAME", "bad case id", where=where, expected=CASE_ID.pattern, found=repr(case.case_id))
     if not SOURCE_ID.fullmatch(case.source_id):
         yield BenchError("E_NAME", "bad source id", where=where, expected=SOURCE_ID.pattern, found=repr(case.source_id))
-    if not case.patient_id:
+    if not case.patient_id.strip():
         yield BenchError("E_PATIENT", "patient_id is empty", where=where)
     if case.eye not in EYES:
         yield BenchError("E_EYE", "eye is neither L nor R", where=where, expected="L or R", found=repr(case.eye))
     if not CASE_ID.fullmatch(case.split):
         yield BenchError("E_SPLIT", "bad split name", where=where, expected=CASE_ID.pattern, found=repr(case.split))
     for column, value in (("fundus", case.fundus), ("oct", case.oct)):
-        if (value or column == "fundus") and not _stays_inside(value):
+        if (value or column == "fundus") and not stays_inside(value):
             expected = "a path inside the dataset folder"
             yield BenchError("E_PATH", f"bad path in {column}", where=where, expected=expected, found=repr(value))
 
 
-def _stays_inside(path: str) -> bool:
+def stays_inside(path: str) -> bool:
+    """Whether a path written in a table is relative, printable and does not climb out of the folder.
+
+    >>> stays_inside("fundus/case-1.png"), stays_inside("../secret.png")
+    (True, False)
+    """
     parts = PurePosixPath(path).parts
-    return bool(parts) and not PurePosixPath(path).is_absolute() and ".." not in parts and "\\" not in path
+    plain = path.isprintable() and "\\" not in path and not PurePosixPath(path).is_absolute()
+    return bool(parts) and plain and ".." not in parts
 
 
 def _id_problems(cases: tuple[Case, ...], path: Path) -> Iterator[BenchError]:

@@ -17,10 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundus2oct.benchmark import picture_file
-from fundus2oct.benchmark.case_table import CASE_ID, Case, case_from_row, read_rows, table_problems
+from fundus2oct.benchmark.case_table import CASE_ID, Case, case_from_row, inspect_rows, table_problems
 from fundus2oct.metrics import scan_geometry
 from fundus2oct.metrics.durable_file import canonical_json
 from fundus2oct.metrics.errors import BenchError, BenchErrors
+
+DESCRIPTION: dict[str, type] = {
+    "name": str,
+    "version": str,
+    "title": str,
+    "description": str,
+    "licence": str,
+    "pictures_may_be_published": bool,
+}
+"""The keys of `dataset.toml` beside the table [scan], and their types."""
+
+Digest = Callable[[Path], str]
+"""Content hash of one picture: `picture_file.picture_digest`, or a look-up by whoever has just read every file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,24 +95,25 @@ class Dataset:
                 fix="score on the organiser's copy, or choose a split that has truth",
             )
         folder = self.folder / case.oct
-        suffix = ".jpg" if (folder / f"{folder.name}_0.jpg").exists() else ".png"
-        return tuple(folder / f"{folder.name}_{i}{suffix}" for i in range(scan_geometry.N_BSCANS))
+        stems = [folder / f"{folder.name}_{i}" for i in range(scan_geometry.N_BSCANS)]
+        is_png = Path(f"{stems[0]}.png").exists() or not any(Path(f"{stem}.jpg").exists() for stem in stems)
+        return tuple(Path(f"{stem}{'.png' if is_png else '.jpg'}") for stem in stems)
 
     def volume(self, case: Case) -> NDArray[np.uint8]:
         """The true volume of a case: (6, 320, 448) uint8, B-scan x depth x width."""
         shape = scan_geometry.VOLUME_SHAPE[1:]
         return np.stack([picture_file.read_grey(path, shape=shape) for path in self.bscan_paths(case)])
 
-    def inputs_hash(self, split: str | None = None) -> str:
+    def inputs_hash(self, split: str | None = None, *, digest: Digest = picture_file.picture_digest) -> str:
         """Content hash of the photographs and the table, of one split or of all.
 
         The `oct` column is left out, so that a copy without truth has the same value.
         """
-        return self._hash(split, self._inputs_record)
+        return self._hash(split, lambda case: self._inputs_record(case, digest))
 
-    def truth_hash(self, split: str | None = None) -> str:
+    def truth_hash(self, split: str | None = None, *, digest: Digest = picture_file.picture_digest) -> str:
         """Content hash of the inputs and the OCT volumes, of one split or of all."""
-        return self._hash(split, self._truth_record)
+        return self._hash(split, lambda case: self._truth_record(case, digest))
 
     def _hash(self, split: str | None, record: Callable[[Case], list[Any]]) -> str:
         if split is None:
@@ -108,13 +122,13 @@ class Dataset:
             )
         return _sha256([self.name, self.version, [record(case) for case in self.split(split)]])
 
-    def _inputs_record(self, case: Case) -> list[Any]:
+    def _inputs_record(self, case: Case, digest: Digest) -> list[Any]:
         table = {name: value for name, value in case.row().items() if name != "oct"}
-        return [table, picture_file.picture_digest(self.folder / case.fundus)]
+        return [table, digest(self.folder / case.fundus)]
 
-    def _truth_record(self, case: Case) -> list[Any]:
-        bscans = [picture_file.picture_digest(path) for path in self.bscan_paths(case)] if case.has_truth else []
-        return [*self._inputs_record(case), bscans]
+    def _truth_record(self, case: Case, digest: Digest) -> list[Any]:
+        bscans = [digest(path) for path in self.bscan_paths(case)] if case.has_truth else []
+        return [*self._inputs_record(case, digest), bscans]
 
 
 def read_dataset(folder: Path) -> Dataset:
@@ -133,57 +147,62 @@ def inspect_dataset(folder: Path) -> tuple[Dataset | None, list[BenchError]]:
     """Read the description and the table, collecting every problem instead of stopping at the first.
 
     Returns:
-        the dataset (None when it cannot be understood at all) and the problems.
+        the dataset (None when the table cannot be read; a broken key of the description is left empty) and the
+        problems.
     """
-    try:
-        description = read_description(folder)
-        rows = read_rows(folder)
-    except BenchError as error:
-        return None, [error]
+    description, problems = inspect_description(folder)
+    rows, row_problems = inspect_rows(folder)
     cases = tuple(case_from_row(row) for row in rows)
-    return Dataset(folder=folder, cases=cases, **description), list(table_problems(cases, folder / "cases.csv"))
+    problems += [*row_problems, *table_problems(cases, folder / "cases.csv")]
+    return (Dataset(folder=folder, cases=cases, **description) if cases else None), problems
 
 
-def read_description(folder: Path) -> dict[str, Any]:
-    """The fields of `dataset.toml` that `Dataset` holds; the scan geometry must be the fixed one."""
+def inspect_description(folder: Path) -> tuple[dict[str, Any], list[BenchError]]:
+    """The fields of `dataset.toml` that `Dataset` holds, and every problem; the scan geometry must be the fixed one."""
     path = folder / "dataset.toml"
+    empty = {key: kind() for key, kind in DESCRIPTION.items()}
     try:
         document = tomllib.loads(picture_file.read_bytes(path).decode("utf-8"))
+    except BenchError as error:
+        return empty, [error]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError("E_MANIFEST", "not valid TOML", where=path, found=str(error)) from None
-    wanted: dict[str, type] = {
-        "name": str,
-        "version": str,
-        "title": str,
-        "description": str,
-        "licence": str,
-        "pictures_may_be_published": bool,
-    }
-    for key, kind in wanted.items():
-        if not isinstance(document.get(key), kind):
-            found = repr(document[key]) if key in document else "nothing"
-            raise BenchError("E_MANIFEST", f"key {key!r}", where=path, expected=kind.__name__, found=found)
-    _check_scan(document.get("scan"), path)
-    if not CASE_ID.fullmatch(document["name"]):
-        raise BenchError("E_NAME", "bad dataset name", where=path, expected=CASE_ID.pattern, found=document["name"])
-    return {key: document[key] for key in wanted}
+        return empty, [BenchError("E_MANIFEST", "not valid TOML", where=path, found=str(error))]
+    good = {key: document[key] for key, kind in DESCRIPTION.items() if isinstance(document.get(key), kind)}
+    problems = [
+        BenchError("E_MANIFEST", f"key {key!r}", where=path, expected=kind.__name__, found=_shown(document, key))
+        for key, kind in DESCRIPTION.items()
+        if key not in good
+    ]
+    if "name" in good and not CASE_ID.fullmatch(good["name"]):
+        expected = CASE_ID.pattern
+        problems.append(BenchError("E_NAME", "bad dataset name", where=path, expected=expected, found=good["name"]))
+    return empty | good, [*problems, *_scan_problems(document.get("scan"), path)]
 
 
-def _check_scan(scan: Any, path: Path) -> None:
-    expected = {
+def _shown(document: dict[str, Any], key: str) -> str:
+    return repr(document[key]) if key in document else "nothing"
+
+
+def scan_description() -> dict[str, Any]:
+    """The table [scan] of every `dataset.toml`: the one geometry this version knows."""
+    return {
         "pattern": "radial",
         "angles_deg": list(scan_geometry.ANGLES_DEG),
         "lateral_um": scan_geometry.LATERAL_UM,
         "axial_um": scan_geometry.AXIAL_UM,
         "shape": list(scan_geometry.VOLUME_SHAPE),
     }
+
+
+def _scan_problems(scan: Any, path: Path) -> list[BenchError]:
+    expected = scan_description()
     if not isinstance(scan, dict):
-        raise BenchError("E_MANIFEST", "table [scan] is missing", where=path, expected=canonical_json(expected))
-    for key, value in expected.items():
-        if scan.get(key) != value:
-            raise BenchError(
-                "E_MANIFEST", f"scan.{key} differs", where=path, expected=str(value), found=str(scan.get(key))
-            )
+        return [BenchError("E_MANIFEST", "table [scan] is missing", where=path, expected=canonical_json(expected))]
+    return [
+        BenchError("E_MANIFEST", f"scan.{key} differs", where=path, expected=str(value), found=_shown(scan, key))
+        for key, value in expected.items()
+        if scan.get(key) != value
+    ]
 
 
 def _sha256(value: Any) -> str:

@@ -6,11 +6,14 @@ Used by the dataset reader, the importers and the reader of challenge archives. 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
 import stat
+import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,9 @@ from fundus2oct.metrics.errors import BenchError
 MAX_SIDE = 16_384
 MAX_BYTES = 64 * 2**20
 FORMATS = ("PNG", "JPEG")
+EXIF_ORIENTATION = 0x0112
+
+_HEADER_LOCK = threading.Lock()  # `catch_warnings` changes the whole process; pixels are decoded outside of it
 
 
 def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
@@ -52,15 +58,18 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
 def decode(data: bytes, *, where: str | Path) -> Image.Image:
     """Decode a PNG or JPEG held in memory, refusing anything else, several frames, or absurd sizes.
 
+    A picture that asks to be shown turned (EXIF orientation) is refused too: its pixels are not what a viewer shows.
+
     Raises:
         BenchError: E_FORMAT, E_SIZE or E_STACK, naming ``where``.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with _warnings_as_errors():
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             _check_header(picture, where)
-            picture.load()
+        picture.load()
+        with _warnings_as_errors():
+            _check_orientation(picture, where)
     except BenchError:
         raise
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
@@ -71,12 +80,34 @@ def decode(data: bytes, *, where: str | Path) -> Image.Image:
     return picture
 
 
+@contextlib.contextmanager
+def _warnings_as_errors() -> Iterator[None]:
+    with _HEADER_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
 def _check_header(picture: Image.Image, where: str | Path) -> None:
     if max(picture.size) > MAX_SIDE:
         found = f"{picture.width} x {picture.height}"
         raise BenchError("E_SIZE", "picture is too large", where=where, expected=f"sides <= {MAX_SIDE}", found=found)
     if getattr(picture, "n_frames", 1) != 1:
         raise BenchError("E_STACK", "picture is animated", where=where, expected="one frame")
+    if any("16" in str(tile[3]) for tile in getattr(picture, "tile", ())):  # Pillow would drop the low byte unasked
+        raise BenchError("E_STACK", "wrong kind of pixels", where=where, expected="8 bits a channel", found="16 bits")
+
+
+def _check_orientation(picture: Image.Image, where: str | Path) -> None:
+    orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
+    if orientation != 1:
+        raise BenchError(
+            "E_STACK",
+            "picture asks to be shown turned",
+            where=where,
+            expected="EXIF orientation 1 or none",
+            found=str(orientation),
+            fix="turn the pixels and drop the tag (exiftran -a, jpegtran), then run again",
+        )
 
 
 def read_grey(path: Path, *, shape: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -110,9 +141,13 @@ def grey_array(picture: Image.Image, *, where: str | Path, shape: tuple[int, int
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
     """An 8-bit colour picture (height, width, 3) uint8; a greyscale file is refused."""
-    picture = decode(read_bytes(path), where=path)
+    return rgb_array(decode(read_bytes(path), where=path), where=path)
+
+
+def rgb_array(picture: Image.Image, *, where: str | Path) -> NDArray[np.uint8]:
+    """The colour pixels (height, width, 3) uint8 of a decoded picture, checked as `read_rgb` says."""
     if picture.mode != "RGB":
-        raise BenchError("E_STACK", "wrong kind of pixels", where=path, expected="8-bit RGB", found=picture.mode)
+        raise BenchError("E_STACK", "wrong kind of pixels", where=where, expected="8-bit RGB", found=picture.mode)
     return np.asarray(picture)
 
 
@@ -123,10 +158,20 @@ def picture_digest(path: Path) -> str:
     hashed by what does not depend on the library.
     """
     data = read_bytes(path)
-    if data[:3] == b"\xff\xd8\xff":
+    return content_digest(data, None if is_jpeg(data) else decode(data, where=path))
+
+
+def content_digest(data: bytes, picture: Image.Image | None) -> str:
+    """`picture_digest` of a file in memory; ``picture`` is the decoded ``data``, needed for a PNG only."""
+    if picture is None or is_jpeg(data):
         return hashlib.sha256(b"jpeg" + data).hexdigest()
-    array = np.asarray(decode(data, where=path))
+    array = np.asarray(picture)
     return hashlib.sha256(f"png{array.shape}{array.dtype}".encode() + array.tobytes()).hexdigest()
+
+
+def is_jpeg(data: bytes) -> bool:
+    """Whether the bytes begin as a JPEG does."""
+    return data[:3] == b"\xff\xd8\xff"
 
 
 def png_bytes(pixels: NDArray[np.uint8], *, level: int = 6) -> bytes:
