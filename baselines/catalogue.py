@@ -1,0 +1,118 @@
+"""The reference generators that `bench train` can fit: one entry each, and nothing heavy is loaded to read it.
+
+An entry names a module with two functions::
+
+    fit(training, folder, *, seed, show, ...) -> dict[str, float]      # writes weights, returns what it learned
+    make_generator(*, device, folder) -> Generator                     # an entry point in setup.cfg
+
+Settings of its own (a network's number of steps, say) are declared here: they become options of the command and
+keyword arguments of `fit`, and are saved with the fit.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from fundus2oct.metrics.errors import BenchError, ExitCode
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One number or word that a method's `fit` takes beside the common arguments.
+
+    Attributes:
+        name: keyword argument of `fit`; the option is the same with dashes.
+        default: its value when not given; its type is the option's type.
+        help: what it does, in one line.
+    """
+
+    name: str
+    default: int | float | str
+    help: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One reference generator.
+
+    Attributes:
+        name: its name in commands, as an entry point, and on the board.
+        module: where it lives.
+        kind: "trivial" (shown in order) or "baseline" (ranked).
+        title: its name for readers.
+        description: a paragraph for readers of the board.
+        settings: what its fit takes beside the common arguments.
+    """
+
+    name: str
+    module: str
+    kind: str
+    title: str
+    description: str
+    settings: tuple[Setting, ...] = ()
+
+
+METHODS = (
+    Method(
+        name="constant",
+        module="fundus2oct.baselines.constant",
+        kind="trivial",
+        title="Constant grey",
+        description="Every pixel is the mean grey level of the training volumes. The floor of every metric.",
+    ),
+    Method(
+        name="mean-volume",
+        module="fundus2oct.baselines.mean_volume",
+        kind="trivial",
+        title="Mean training volume",
+        description="The mean of the training volumes, for each B-scan position and eye side: what can be said about "
+        "an eye without looking at it.",
+    ),
+    Method(
+        name="random-train",
+        module="fundus2oct.baselines.random_train",
+        kind="trivial",
+        title="Random training volume",
+        description="A real training volume of the same side, drawn at random: real texture and variety, and nothing "
+        "about this eye.",
+    ),
+    Method(
+        name="nearest-fundus",
+        module="fundus2oct.baselines.nearest_fundus",
+        kind="trivial",
+        title="Nearest photograph",
+        description="The volume of the training eye with the most similar photograph: recognition instead of "
+        "reconstruction.",
+    ),
+    Method(
+        name="ridge",
+        module="fundus2oct.baselines.ridge",
+        kind="baseline",
+        title="Ridge regression",
+        description="Principal components of the photograph mapped linearly to principal components of the OCT, the "
+        "penalty chosen by leaving patients out.",
+    ),
+)
+"""In the order in which one understands them."""
+
+
+def find_method(name: str) -> Method:
+    """The entry called ``name``.
+
+    Raises:
+        BenchError: E_NAME, with the nearest name and the list of all; exit code 2.
+    """
+    names = [method.name for method in METHODS]
+    if name in names:
+        return METHODS[names.index(name)]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    raise BenchError(
+        "E_NAME",
+        "no such reference generator",
+        where="bench train NAME",
+        expected=", ".join(names),
+        found=name,
+        fix=f"did you mean {near[0]}?" if near else "choose one of the list",
+        exit_code=ExitCode.USAGE,
+    )
