@@ -34,7 +34,11 @@ class MetricCard:
         formula: the formula in plain text with Unicode symbols.
         traps: how this number misleads, and how it is often computed wrongly.
         source: paper and equation, as citable text.
-        function: ``module:attribute`` that computes it; imported late.
+        function: ``module:attribute`` that computes it, imported late. Case level: (truth, generated) volumes -> one
+            value per B-scan. Set level: (truth, generated) features -> one value.
+        features: set level: ``module:attribute``, (n, 6, 320, 448) volumes -> (n, d) features; equal for metrics that
+            share them.
+        jackknife: set level: ``module:attribute``, features and (n,) patients -> value and delete-one-patient values.
         weights: name of the weights it needs in the registry, or None.
     """
 
@@ -55,12 +59,16 @@ class MetricCard:
     traps: tuple[str, ...]
     source: str
     function: str
+    features: str | None = None
+    jackknife: str | None = None
     weights: str | None = None
 
     def __post_init__(self) -> None:
-        """A case metric must say what a failure costs; a set metric must not."""
+        """A case metric must say what a failure costs; a set metric must say what its features are."""
         if (self.level == "case") != (self.worst is not None):
             raise ValueError(f"card {self.name}: level {self.level!r} with worst value {self.worst!r}")
+        if (self.level == "set") != (self.features is not None and self.jackknife is not None):
+            raise ValueError(f"card {self.name}: level {self.level!r} with features {self.features!r}")
 
     def is_better(self, a: float, b: float) -> bool:
         """Whether value ``a`` is better than value ``b``."""

@@ -1,0 +1,158 @@
+"""From scores per case to the public record: headline means, distances, intervals by patient, provenance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundus2oct.benchmark import failure_policy
+from fundus2oct.benchmark.dataset import Dataset
+from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result
+from fundus2oct.benchmark.scoring import CaseScores, load_function
+from fundus2oct.benchmark.submission_file import RANKED_KINDS
+from fundus2oct.benchmark.volume_source import VolumeSource
+from fundus2oct.metrics import inference
+from fundus2oct.metrics.durable_file import canonical_json
+from fundus2oct.metrics.metric_card import MetricCard
+
+HEADLINE_MEAN = "B-scans -> eye -> patient -> mean over patients"
+LEVEL = 0.95
+COMPONENTS = ("fundus2oct", "numpy", "scipy", "torch")
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One metric's entry in the public record, and the per-patient numbers behind it (private)."""
+
+    entry: dict[str, Any]
+    per_patient: Mapping[str, NDArray[Any]]
+
+
+def aggregate(card: MetricCard, scores: CaseScores) -> Aggregate:
+    """The value of one metric with its uncertainty, and what later intervals and paired tests need."""
+    patients = np.array([case.patient_id for case in scores.cases])
+    counts = {"n_cases": len(patients), "n_patients": len(np.unique(patients)), "version": card.version}
+    if card.level == "case":
+        return _case_aggregate(scores.case_values[card.name].mean(axis=1), patients, counts)
+    return _set_aggregate(card, scores, patients, counts)
+
+
+def _case_aggregate(case_values: Floats, patients: NDArray[Any], counts: Mapping[str, Any]) -> Aggregate:
+    labels, means = inference.patient_means(case_values, patients)
+    interval = None
+    if len(means) >= inference.MIN_BOOTSTRAP_PATIENTS and np.ptp(means) > 0:
+        interval = _uncertainty(inference.mean_interval(means, level=LEVEL), "mean over patients like these")
+    entry = {**counts, "value": float(means.mean()), "reason": None, "uncertainty": interval}
+    n = np.unique(patients, return_counts=True)[1]
+    return Aggregate(entry, {"patients": labels, "mean": means, "n": n})
+
+
+def _set_aggregate(
+    card: MetricCard, scores: CaseScores, patients: NDArray[Any], counts: Mapping[str, Any]
+) -> Aggregate:
+    truth, generated = scores.features_truth[card.name], scores.features_generated[card.name]
+    if truth is None or generated is None:
+        return Aggregate({**counts, "value": None, "reason": scores.reasons[card.name], "uncertainty": None}, {})
+    labels, n = np.unique(patients, return_counts=True)
+    if len(labels) < 3:
+        value, delete_one = float(load_function(card.function)(truth, generated)), np.empty(0)
+    else:
+        value, delete_one = load_function(card.jackknife or "")(truth, generated, patients)
+    interval = None
+    if len(labels) >= inference.MIN_BOOTSTRAP_PATIENTS and np.ptp(delete_one) > 0 and value > 0:
+        estimand = f"expected {card.abbreviation} at this number of patients, not its value for infinitely many"
+        found = inference.jackknife_interval(value, delete_one, level=LEVEL, cases_per_patient=n)
+        interval = _uncertainty(found, estimand)
+    entry = {**counts, "value": float(value), "reason": None, "uncertainty": interval}
+    return Aggregate(entry, {"patients": labels, "delete_one": delete_one, "n": n})
+
+
+def _uncertainty(interval: inference.Interval, estimand: str) -> dict[str, Any]:
+    return {
+        "method": interval.method,
+        "standard_error": float(interval.standard_error),
+        "level": interval.level,
+        "interval": [float(interval.low), float(interval.high)],
+        "estimand": estimand,
+    }
+
+
+def make_result(
+    *,
+    source: VolumeSource,
+    dataset: Dataset,
+    split: str,
+    phase: str,
+    scores: CaseScores,
+    cards: Sequence[MetricCard],
+    aggregates: Mapping[str, Aggregate],
+) -> Result:
+    """The public record of a scored run; see `result.schema.json`."""
+    submission = source.submission
+    patients = {case.patient_id for case in scores.cases}
+    failed = len(scores.codes)
+    return {
+        "schema": SCHEMA_NAME,
+        "schema_version": SCHEMA_VERSION,
+        "entry": {
+            "team": submission.team,
+            "method": submission.method,
+            "kind": submission.kind,
+            "title": submission.title,
+            "description": submission.description,
+            "licence": submission.licence,
+            "external_data": submission.external_data,
+            "links": list(submission.links),
+        },
+        "phase": phase,
+        "dataset": {
+            "name": dataset.name,
+            "version": dataset.version,
+            "title": dataset.title,
+            "description": dataset.description,
+            "licence": dataset.licence,
+            "pictures_may_be_published": dataset.pictures_may_be_published,
+            "split": split,
+            "inputs_hash": dataset.inputs_hash(split),
+            "truth_hash": dataset.truth_hash(split),
+            "n_cases": len(scores.cases),
+            "n_patients": len(patients),
+        },
+        "protocol": {
+            "container": source.container,
+            "failure_policy": failure_policy.TEXT,
+            "headline_mean": HEADLINE_MEAN,
+            "metric_versions": {card.name: card.version for card in cards},
+        },
+        "run": {**source.provenance, "volumes_hash": _volumes_hash(scores)},
+        "cases": {
+            "expected": len(scores.cases),
+            "scored": len(scores.cases) - failed,
+            "failed": failed,
+            "failures": source.failure_counts(),
+        },
+        "metrics": {card.name: aggregates[card.name].entry for card in cards},
+        "eligible": _eligible(submission.kind),
+        "flags": list(source.flags),
+        "sample": None,
+        "versions": {name: metadata.version(name) for name in COMPONENTS},
+    }
+
+
+def _eligible(kind: str) -> dict[str, Any]:
+    if kind not in RANKED_KINDS:
+        return {"value": None, "reasons": [f"rows of kind {kind} are shown, never ranked"]}
+    reason = "not assessed: this version does not yet measure the shuffled-fundus gap or memorisation"
+    return {"value": None, "reasons": [reason]}
+
+
+def _volumes_hash(scores: CaseScores) -> str:
+    return hashlib.sha256(canonical_json(dict(scores.digests)).encode("utf-8")).hexdigest()

@@ -1,0 +1,55 @@
+"""`bench demo`: the whole path on the phantom, resumable: data, fits, runs, scores, board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fundus2oct.benchmark.progress import say
+from fundus2oct.metrics.errors import ExitCode
+
+ORACLES = ("truth-copy", "real-vs-real", "truth-blurred")
+GENERATORS = ("constant", "mean-volume", "random-train", "nearest-fundus", "ridge")
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to fill.")
+@click.option("--profile", default="mini", show_default=True, help="Size of the phantom cohort.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1), help="Seed of the cohort.")
+@click.pass_context
+def demo(context: click.Context, out: Path, profile: str, seed: int) -> None:
+    """Make the phantom, fit and run the reference generators, score them, and build a board.
+
+    Every step is the command one would type; each is shown before it runs. Running it again resumes.
+
+    \b
+    Example:
+      bench demo --out demo
+    """
+    data = out / "data"
+    steps: list[list[str]] = [["weights", "install", "i3d"]]
+    if not (data / "dataset.toml").exists():
+        steps.append(["data", "phantom", "--out", str(data), "--profile", profile, "--seed", str(seed)])
+    scored = ["--data", str(data), "--private", str(out / "private"), "--results", str(out / "results")]
+    steps += [["score", "--oracle", name, *scored] for name in ORACLES]
+    for name in GENERATORS:
+        folder, run = str(out / "generators" / name), str(out / "runs" / name)
+        steps += [
+            ["train", name, "--data", str(data), "--out", folder],
+            ["generate", folder, "--data", str(data), "--out", run],
+            ["score", run, *scored],
+        ]
+    steps.append(["leaderboard", "build", str(out / "results"), "--out", str(out / "site")])
+    for number, arguments in enumerate(steps, start=1):
+        say(f"[{number}/{len(steps)}] bench {' '.join(arguments)}")
+        run_step(context, arguments)
+    say(f"done: open {out / 'site' / 'index.html'}")
+
+
+def run_step(context: click.Context, arguments: list[str]) -> None:
+    """Run one `bench` command in this process; its errors and exit codes are this command's."""
+    root = context.find_root().command
+    status = root.main(args=arguments, prog_name="bench", standalone_mode=False, parent=context)
+    if isinstance(status, int) and status != ExitCode.OK:
+        context.exit(status)

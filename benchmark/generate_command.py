@@ -1,0 +1,99 @@
+"""`bench generate`: run a generator over a split; scoring is another command, possibly on another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fundus2oct.benchmark import failure_policy
+from fundus2oct.benchmark.progress import say
+from fundus2oct.metrics.errors import ExitCode
+
+
+@click.command()
+@click.argument("generator")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Dataset folder; needs no truth.")
+@click.option("--split", default="test", show_default=True, help="Split to generate.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Run folder. [default: runs/<method>-<dataset>-<split>-s<seed>]"
+)
+@click.option("--folder", type=click.Path(path_type=Path), help="Weights of a generator not named by its folder.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ... or auto.")
+@click.option("--case-seconds", default=600.0, show_default=True, help="Wall-clock limit for one case.")
+def generate(
+    generator: str,
+    data: Path,
+    split: str,
+    out: Path | None,
+    folder: Path | None,
+    seed: int,
+    device: str,
+    case_seconds: float,
+) -> ExitCode:
+    """Generate the OCT volume of every case of a split.
+
+    GENERATOR is a folder with submission.toml, a registered name (see `bench list`), distribution/name, or
+    module:callable. It runs in a process of its own; a failing case is recorded and the run goes on. Running the command
+    again resumes; a changed dataset, generator or seed is refused.
+
+    \b
+    Example:
+      bench generate demo/generators/ridge --data demo/data --split test --out demo/runs/ridge
+    """
+    from fundus2oct.benchmark.dataset import read_dataset
+
+    dataset = read_dataset(data)
+    run_folder, summary = generate_named(
+        generator, dataset, split, out, folder=folder, seed=seed, device=device, case_seconds=case_seconds
+    )
+    click.echo(run_folder)
+    say(f"next: bench score {run_folder} --data {data} --split {split}")
+    return report_failures(summary)
+
+
+def generate_named(
+    generator: str,
+    dataset: Any,
+    split: str,
+    out: Path | None,
+    *,
+    folder: Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    case_seconds: float = 600.0,
+    runs: Path = Path("runs"),
+) -> tuple[Path, dict[str, Any]]:
+    """Find a generator, run it over a split, and return the run's folder and `run.json`."""
+    from fundus2oct.benchmark.generation import Limits, generate_run
+    from fundus2oct.benchmark.generator_reference import resolve
+
+    reference = resolve(generator, folder=folder)
+    run_folder = out or runs / f"{reference.submission.method}-{dataset.name}-{split}-s{seed}"
+    limits = Limits(case_seconds=case_seconds)
+    summary = generate_run(
+        reference, dataset, split, run_folder, seed=seed, device=choose_device(device), limits=limits
+    )
+    return run_folder, summary
+
+
+def choose_device(device: str) -> str:
+    """`auto` is the first CUDA device where the driver's device file is there, else the processor."""
+    if device != "auto":
+        return device
+    return "cuda" if Path("/dev/nvidia0").exists() else "cpu"
+
+
+def report_failures(summary: dict[str, Any]) -> ExitCode:
+    """List failed cases on stderr and say which exit code the failure policy gives."""
+    cases = summary["cases"]
+    failed = {case_id: case["code"] for case_id, case in cases.items() if case["code"]}
+    for case_id, code in failed.items():
+        click.echo(f"{code}: case {case_id} failed | fix: the run's private.log has the details", err=True)
+    code = failure_policy.exit_code(len(failed), len(cases))
+    if code is not ExitCode.OK:
+        share = f"{len(failed)} of {len(cases)}"
+        click.echo(f"E_FAILED: {share} cases failed, more than 5 %: the run is not ranked", err=True)
+    return code

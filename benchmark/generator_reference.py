@@ -1,0 +1,167 @@
+"""Finding a generator by name, without importing it: that happens in the worker alone.
+
+Four forms: a folder with `submission.toml`; the name of an entry point (`ridge`); `distribution/name` when two
+distributions use one name; `module:callable`. What is found is not remembered between calls.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.machinery
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from fundus2oct.benchmark.generator import ENTRY_POINT_GROUP
+from fundus2oct.benchmark.submission_file import FILE_NAME, TARGET, Submission, read_submission
+from fundus2oct.metrics.durable_file import canonical_json, sha256_file
+from fundus2oct.metrics.errors import BenchError
+
+UNHASHED = re.compile(r"(^|/)(\.[^/]*|__pycache__|results|[^/]*\.egg-info)(/|$)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorReference:
+    """A generator that has been found, not yet imported.
+
+    Attributes:
+        submission: who it belongs to.
+        target: ``module:callable``.
+        folder: handed to the callable; its weights lie there.
+        import_paths: what the worker puts first on its import path.
+        content_hash: changes whenever code or weights change.
+    """
+
+    submission: Submission
+    target: str
+    folder: Path
+    import_paths: tuple[str, ...]
+    content_hash: str
+
+
+@dataclass(frozen=True)
+class NamedGenerator:
+    """An entry point of the group `fundus2oct.generators`."""
+
+    distribution: str
+    version: str
+    name: str
+    target: str
+
+    @property
+    def full_name(self) -> str:
+        """``distribution/name``: never ambiguous."""
+        return f"{self.distribution}/{self.name}"
+
+
+def named_generators() -> list[NamedGenerator]:
+    """Every generator that an installed distribution registers, sorted by name."""
+    found = {
+        NamedGenerator(slug(point.dist.name), point.dist.version, point.name, point.value)
+        for point in metadata.entry_points(group=ENTRY_POINT_GROUP)
+        if point.dist is not None
+    }
+    return sorted(found, key=lambda generator: (generator.name, generator.distribution))
+
+
+def resolve(text: str, *, folder: Path | None = None) -> GeneratorReference:
+    """Find the generator that ``text`` names.
+
+    Args:
+        text: a folder, an entry point's name, ``distribution/name`` or ``module:callable``.
+        folder: where the weights of a generator named in another way than by its folder lie.
+
+    Raises:
+        BenchError: E_GENERATOR with the nearest names when nothing is found.
+    """
+    place = Path(text)
+    if place.is_dir():
+        return _from_folder(place)
+    if TARGET.fullmatch(text):
+        module = text.split(":")[0]
+        return _from_target(text, text, Submission(team="local", method=slug(module), generator=text), folder)
+    matches = [g for g in named_generators() if text in (g.name, g.full_name)]
+    if len(matches) == 1:
+        match = matches[0]
+        submission = Submission(team=match.distribution, method=slug(match.name), generator=match.target)
+        return _from_target(text, match.target, submission, folder)
+    raise _not_found(text, matches)
+
+
+def _from_folder(folder: Path) -> GeneratorReference:
+    submission = read_submission(folder)
+    if not submission.generator:
+        raise BenchError("E_MANIFEST", "names no generator", where=folder / FILE_NAME, expected="module:callable")
+    return _from_target(submission.generator, submission.generator, submission, folder)
+
+
+def _from_target(text: str, target: str, submission: Submission, folder: Path | None) -> GeneratorReference:
+    if folder is not None and (folder / FILE_NAME).is_file():
+        submission = read_submission(folder)
+    place = (folder or Path.cwd()).resolve()
+    parts = [target, _code_hash(target, place), None if folder is None else folder_hash(place)]
+    return GeneratorReference(
+        submission=submission,
+        target=target,
+        folder=place,
+        import_paths=(str(place),) if folder or TARGET.fullmatch(text) else (),
+        content_hash=hashlib.sha256(canonical_json(parts).encode()).hexdigest(),
+    )
+
+
+def folder_hash(folder: Path) -> str:
+    """Content hash of every file in a generator's folder: relative paths and sha256, results and caches left out."""
+    files = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            relative = path.relative_to(folder).as_posix()
+            if not UNHASHED.search(relative) and path.is_file():
+                files[relative] = sha256_file(path)
+    return hashlib.sha256(canonical_json(files).encode()).hexdigest()
+
+
+def _code_hash(target: str, folder: Path) -> str | None:
+    """Content hash of the package that ``target`` lies in, found without importing it; None where it is not files."""
+    module = target.split(":")[0]
+    files = [[path.name, sha256_file(path)] for path in _source_files(module, folder)]
+    return hashlib.sha256(canonical_json(files).encode()).hexdigest() if files else None
+
+
+def _source_files(module: str, folder: Path) -> Iterator[Path]:
+    parts = module.split(".")
+    if parts[0] == "fundus2oct":
+        yield from sorted(Path(__file__).parent.parent.joinpath(*parts[1:-1]).glob("*.py"))
+        return
+    spec = importlib.machinery.PathFinder.find_spec(parts[0], [str(folder), *sys.path])
+    if spec is None:
+        return
+    for place in spec.submodule_search_locations or ():
+        yield from sorted(Path(place).rglob("*.py"))
+    if spec.origin and not spec.submodule_search_locations:
+        yield Path(spec.origin)
+
+
+def _not_found(text: str, matches: list[NamedGenerator]) -> BenchError:
+    names = [g.name for g in named_generators()]
+    if matches:
+        found = ", ".join(g.full_name for g in matches)
+        return BenchError("E_GENERATOR", f"{text!r} is ambiguous", found=found, fix="write distribution/name")
+    close = difflib.get_close_matches(text, names + [g.full_name for g in named_generators()], n=2)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`bench list` shows the names"
+    expected = "a folder with submission.toml, a generator's name, distribution/name or module:callable"
+    return BenchError("E_GENERATOR", f"no generator called {text!r}", expected=expected, fix=hint)
+
+
+def slug(text: str) -> str:
+    """A name as a slug: lower case, other characters than letters, digits, _ and - replaced by -.
+
+    >>> slug("My.Method")
+    'my-method'
+    """
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:64] or "unnamed"

@@ -1,0 +1,97 @@
+"""The files that scoring leaves: private ones per case and per patient, the public record, and times.
+
+Private files are written first and the public record last, each whole or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fundus2oct.benchmark.aggregation import Aggregate
+from fundus2oct.benchmark.result_file import Result, publish_result, write_result
+from fundus2oct.benchmark.scoring import CaseScores
+from fundus2oct.benchmark.steps import step
+from fundus2oct.benchmark.submission_file import FILE_NAME, Submission, write_submission
+from fundus2oct.benchmark.value_cache import make_private_folder
+from fundus2oct.metrics.durable_file import write_bytes, write_json, write_text
+from fundus2oct.metrics.metric_card import MetricCard
+
+
+@dataclass(frozen=True)
+class ScoreFolder:
+    """Where the private files of one scored run lie.
+
+    Attributes:
+        path: ``PRIVATE/<team>/<method>/<dataset>-<version>/<phase>``, mode 0700.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, private: Path, result: Result) -> ScoreFolder:
+        """The folder of a result below the organiser's private folder."""
+        entry, dataset = result["entry"], result["dataset"]
+        dataset_name = f"{dataset['name']}-{dataset['version']}"
+        return cls(private / entry["team"] / entry["method"] / dataset_name / str(result["phase"]))
+
+    def write(
+        self,
+        *,
+        result: Result,
+        scores: CaseScores,
+        cards: Sequence[MetricCard],
+        aggregates: Mapping[str, Aggregate],
+        timing: Mapping[str, float],
+    ) -> None:
+        """Write `per_case.csv`, `per_patient.npz`, `timing.json`, and `result.json` last."""
+        make_private_folder(self.path)
+        write_text(self.path / "per_case.csv", per_case_text(scores, cards))
+        step("per_case.csv written")
+        write_bytes(self.path / "per_patient.npz", per_patient_bytes(aggregates))
+        step("per_patient.npz written")
+        write_json(self.path / "timing.json", dict(timing))
+        write_result(self.path / "result.json", result)
+        step("result.json written")
+
+
+def publish(result: Result, submission: Submission, root: Path) -> Path:
+    """File the public record below ``root``, with a `submission.toml` where there is none yet."""
+    folder = root / submission.team / submission.method
+    if not (folder / FILE_NAME).exists():
+        write_submission(folder, submission)
+        step("submission.toml written")
+    path = publish_result(result, root)
+    step("record published")
+    return path
+
+
+def per_case_text(scores: CaseScores, cards: Sequence[MetricCard]) -> str:
+    """`per_case.csv`: one row a case with its mean and its six B-scans in every case metric."""
+    names = [card.name for card in cards if card.level == "case"]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    per_bscan = [f"{name}_{i}" for name in names for i in range(6)]
+    writer.writerow(["case_id", "patient_id", "eye", "code", *names, *per_bscan])
+    for i, case in enumerate(scores.cases):
+        rows = [scores.case_values[name][i] for name in names]
+        values = [repr(float(row.mean())) for row in rows] + [repr(float(v)) for row in rows for v in row]
+        writer.writerow([case.case_id, case.patient_id, case.eye, scores.codes.get(case.case_id, ""), *values])
+    return buffer.getvalue()
+
+
+def per_patient_bytes(aggregates: Mapping[str, Aggregate]) -> bytes:
+    """`per_patient.npz`: ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; read it with allow_pickle=False."""
+    arrays = {
+        f"{metric}.{name}": np.asarray(values)
+        for metric, found in aggregates.items()
+        for name, values in found.per_patient.items()
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,141 @@
+"""The process in which a generator runs: it reads photographs from a pipe and answers with volumes, nothing else.
+
+Started as a script with any Python that has numpy; it needs nothing else of this project and imports nothing else.
+The harness (`benchmark.worker_process`) trusts no byte that comes from here. Whatever the generator prints goes to
+stderr: the pipe of answers is moved to a private descriptor before participants' code is imported.
+
+A frame is ``u64 n | n bytes of JSON | u64 m | m bytes``, little-endian, both ways.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import struct
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+VOLUME_SHAPE = (6, 320, 448)
+VOLUME_BYTES = 6 * 320 * 448
+MAX_HEADER = 64 * 1024
+MESSAGE_LINES = 20
+
+
+def volume_problem(value: Any) -> tuple[str, str] | None:
+    """What is wrong with a returned volume, or None: type, shape, finiteness and range are judged before any cast.
+
+    Args:
+        value: whatever the generator returned; right is (6, 320, 448) uint8.
+
+    Returns:
+        (public error code, message for the organiser's log).
+
+    >>> volume_problem(np.zeros((6, 320, 448), np.uint8)) is None
+    True
+    >>> volume_problem(np.zeros((320, 448, 6), np.uint8))[0]
+    'E_SHAPE'
+    """
+    if not isinstance(value, np.ndarray):
+        return "E_PLUGIN", f"generate() returned {type(value).__name__}, expected a numpy array"
+    if value.dtype.kind not in "biuf":
+        return "E_DTYPE", f"expected uint8, found {value.dtype}"
+    if value.shape != VOLUME_SHAPE:
+        hint = ", the axes are permuted (expected B-scan x depth x width)" if _is_permuted(value.shape) else ""
+        return "E_SHAPE", f"expected shape {VOLUME_SHAPE}, found {value.shape}{hint}"
+    finite = np.isfinite(value)
+    if not finite.all():
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        return "E_NONFINITE", f"{int((~finite).sum())} values are NaN or infinite, the first at {first}"
+    low, high = value.min(), value.max()
+    if low < 0 or high > 255:
+        return "E_RANGE", f"expected values 0..255, found {low}..{high} ({value.dtype})"
+    if value.dtype != np.uint8:
+        return "E_DTYPE", f"expected uint8, found {value.dtype} with values {low}..{high}: round and cast it yourself"
+    return None
+
+
+def _is_permuted(shape: tuple[int, ...]) -> bool:
+    return sorted(shape) == sorted(VOLUME_SHAPE)
+
+
+def read_exactly(stream: BinaryIO, n: int) -> bytes:
+    """Read ``n`` bytes; EOFError when the stream ends before."""
+    data = stream.read(n)
+    if len(data) != n:
+        raise EOFError(f"expected {n} bytes, found {len(data)}")
+    return data
+
+
+def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    """Read one frame: its header and its body."""
+    (n,) = struct.unpack("<Q", read_exactly(stream, 8))
+    header = json.loads(read_exactly(stream, n))
+    (m,) = struct.unpack("<Q", read_exactly(stream, 8))
+    return header, read_exactly(stream, m)
+
+
+def frame(header: dict[str, Any], body: bytes = b"") -> bytes:
+    """The bytes of one frame.
+
+    >>> frame({}, b"x")[-1:]
+    b'x'
+    """
+    text = json.dumps(header).encode("utf-8")
+    return struct.pack("<Q", len(text)) + text + struct.pack("<Q", len(body)) + body
+
+
+def main() -> None:
+    """Load the generator that the first frame names, then answer one photograph after another until the pipe ends."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    questions = os.fdopen(os.dup(0), "rb")
+    os.dup2(2, 1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    setup, _ = read_frame(questions)
+    generator = _load(setup, answers)
+    answers.write(frame({"status": "ready"}))
+    while True:
+        try:
+            header, body = read_frame(questions)
+        except EOFError:
+            return
+        answers.write(_answer(generator, header, body))
+
+
+def _load(setup: dict[str, Any], answers: BinaryIO) -> Any:
+    """Import ``module:callable`` and make the generator; a failure is answered in words and ends the process."""
+    try:
+        sys.path[:0] = setup["import_paths"]
+        module, name = setup["target"].split(":")
+        make_generator = getattr(importlib.import_module(module), name)
+        return make_generator(device=setup["device"], folder=Path(setup["folder"]))
+    except BaseException as error:
+        answers.write(frame({"status": "error", "code": "E_PLUGIN", "message": _describe(error)}))
+        raise SystemExit(1) from error
+
+
+def _answer(generator: Any, header: dict[str, Any], body: bytes) -> bytes:
+    try:
+        fundus = np.frombuffer(body, np.uint8).reshape(header["shape"]).copy()
+        value = generator.generate(fundus, eye=header["eye"], seed=header["seed"])
+        problem = volume_problem(value)
+    except Exception as error:
+        return frame({"status": "error", "code": "E_PLUGIN", "message": _describe(error)})
+    if problem is not None:
+        return frame({"status": "error", "code": problem[0], "message": problem[1]})
+    return frame({"status": "ok"}, np.ascontiguousarray(value).tobytes())
+
+
+def _describe(error: BaseException) -> str:
+    """The last lines of a traceback: for the organiser's private log only."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return "\n".join(lines[-MESSAGE_LINES:])[-MAX_HEADER // 4 :]
+
+
+if __name__ == "__main__":
+    main()
