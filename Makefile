@@ -3,7 +3,7 @@ PYTHON ?= python3
 BENCH := .venv/bin/bench
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test quick check bench system view clean install
+.PHONY: demo test quick check docs bench system view clean install
 
 demo: .venv/installed
 	$(BENCH) demo --out demo
@@ -21,6 +21,15 @@ check: .venv/installed-dev view
 	.venv/bin/python -m pytest
 
 install: .venv/installed
+
+# The pages that are written from the code.
+docs: .venv/installed
+	.venv/bin/python -m fundus2oct.benchmark.command_reference > docs/commands.md
+
+# Times, as ratios side by side in one run; nothing here is asserted.
+bench: .venv/installed-dev
+	.venv/bin/python tests/bench/measure_help.py
+	.venv/bin/python tests/bench/measure_scoring.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
