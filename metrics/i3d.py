@@ -88,7 +88,7 @@ def _logits(clips: NDArray[np.float32], device: str) -> NDArray[np.float32]:
     logits = np.empty((len(clips), N_CLASSES), np.float32)
     with torch.inference_mode(), reproducible_arithmetic():
         for i, clip in enumerate(clips):
-            batch = torch.from_numpy(np.ascontiguousarray(clip))[None].to(device)
+            batch = torch.from_numpy(np.array(clip, order="C"))[None].to(device)
             logits[i] = network(batch.contiguous(memory_format=torch.channels_last_3d))[0].cpu().numpy()
     return logits
 
