@@ -41,7 +41,7 @@ def column_positions_um(width: int = WIDTH, lateral_um: float = LATERAL_UM) -> N
     >>> column_positions_um()[[0, 223, 224]].round(3).tolist()
     [-4521.405, -10.115, 10.115]
     """
-    return (np.arange(width) - (width - 1) / 2) * lateral_um
+    return (np.arange(width, dtype=np.float64) - (width - 1) / 2) * lateral_um
 
 
 def retinal_positions_um() -> NDArray[np.float64]:
