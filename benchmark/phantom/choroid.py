@@ -61,9 +61,9 @@ def sample_choroid(rng: np.random.Generator, thickness: float, *, myopia: float)
     subfoveal = norms.CHOROID_SUBFOVEAL_UM + norms.CHOROID_SUBFOVEAL_SD_UM * np.clip(thickness, -2.2, 2.2)
     subfoveal *= 1.0 - 0.55 * myopia
     noise = rng.standard_normal((LEVELS, _LATTICE, _LATTICE))
-    field = ndimage.gaussian_filter(noise, (1.3, 0.75, 2.6), mode=("nearest", "wrap", "wrap"))
+    field = ndimage.gaussian_filter(noise, (1.5, 0.75, 2.0), mode=("nearest", "wrap", "wrap"))
     return Choroid(float(max(subfoveal, 60.0)), float(rng.uniform(-0.6, 0.6)), field / field.std())
 
 
 def _lumen(field: Floats) -> Floats:
-    return np.clip(0.5 + 1.4 * (field - 0.25), 0.0, 1.0)
+    return np.clip(0.5 + 2.0 * (field - 0.3), 0.0, 1.0)

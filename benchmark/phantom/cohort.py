@@ -44,7 +44,11 @@ CASE_COLUMNS = (
     "um_per_px",
 )
 LABEL_COLUMNS = ("case_id", "disease", "severity", "central_subfield_um", "inner_ring_um", "outer_ring_um")
-_PNG_EFFORT = 3
+_PNG_EFFORT = 1
+_DESCRIPTION = (
+    "Synthetic eyes: fundus photograph and radial OCT drawn from one made-up anatomy. "
+    "A software benchmark and a teaching set; it is no clinical evidence."
+)
 
 
 def write_cohort(
@@ -200,8 +204,7 @@ def _dataset_toml(profile: str, seed: int) -> str:
     return f"""name = "phantom-{profile}"
 version = "{PHANTOM_VERSION}"
 title = "Retinal phantom, {profile}"
-description = "Synthetic eyes: fundus photograph and radial OCT drawn from one made-up anatomy. A software benchmark and \
-a teaching set; it is no clinical evidence."
+description = "{_DESCRIPTION}"
 licence = "CC0-1.0"
 pictures_may_be_published = true
 

@@ -13,33 +13,33 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from fundus2oct.benchmark.phantom.anatomy import Eye
-from fundus2oct.benchmark.phantom.lesions import spot_map
+from fundus2oct.benchmark.phantom.lesions import spot_maps
 from fundus2oct.benchmark.phantom.poses import PHOTO_FIELD_RADIUS_PX, PHOTO_SIZE
 from fundus2oct.benchmark.phantom.random_streams import stream
 from fundus2oct.benchmark.phantom.smooth_fields import Floats, smoothstep
 from fundus2oct.benchmark.phantom.vessels import VEIN
 
-BACKGROUND: Final = (0.80, 0.385, 0.175)
+BACKGROUND: Final = (1.05, 0.385, 0.155)
 """Red, green and blue of a fundus of mean pigment."""
 
 _STRIDE = 2
 _COARSE = PHOTO_SIZE // _STRIDE
 
 # What one unit of each absorber or reflector adds to log red, green, blue.
-_MELANIN = (-0.22, -0.36, -0.20)
+_MELANIN = (-0.20, -0.29, -0.20)
 _LUTEIN = (-0.30, -0.55, -0.95)
 _SHEEN = (0.04, 0.16, 0.20)
 _CHOROID = (0.55, 0.75, 0.30)
-_DRUSE = (0.12, 0.36, 0.30)
+_DRUSE = (0.16, 0.36, 0.26)
 _EXUDATE = (0.22, 0.85, 0.85)
 _BLOOD = (-0.40, -1.00, -0.60)
 _VEIL = (-0.04, 0.16, 0.36)
 _ARTERY = (-0.16, -0.72, -0.50)
 _VEIN = (-0.42, -1.05, -0.60)
 _REFLEX = (0.10, 0.30, 0.30)
-_RIM = (0.95, 0.60, 0.36)
-_CUP = (0.99, 0.86, 0.62)
-_CRESCENT = (0.93, 0.70, 0.46)
+_RIM = (1.45, 0.74, 0.38)
+_CUP = (1.75, 1.15, 0.72)
+_CRESCENT = (1.55, 0.85, 0.46)
 
 
 def render_fundus(eye: Eye) -> NDArray[np.uint8]:
@@ -95,7 +95,7 @@ def _add_tissue(log: Floats, eye: Eye, x: Floats, y: Floats) -> None:
     size = 520.0 * eye.shape.pit_width * (1.0 - 0.08 * traits["fill"])
     _add(log, _LUTEIN, hidden * density * np.exp(-((r / size) ** 2)))
     _add(log, _MELANIN, hidden * (0.85 - 0.12 * traits["fill"]) * np.exp(-((r / 1500.0) ** 2)))
-    fibres = np.minimum(eye.shape.thickness_um(x, y)["RNFL"], 130.0) / 60.0
+    fibres = np.minimum(eye.shape.nerve_fibres_um(x, y), 130.0) / 60.0
     u = eye.shape.bundle(x, y)
     streaks = np.sin(37.0 * u + 3.0 * np.sin(9.0 * u)) + np.sin(61.0 * u + 1.0)
     _add(log, _SHEEN, fibres * (0.95 + 0.10 * streaks))
@@ -107,9 +107,9 @@ def _add_tissue(log: Floats, eye: Eye, x: Floats, y: Floats) -> None:
 def _add_lesions(log: Floats, eye: Eye, x: Floats, y: Floats) -> None:
     lesions = eye.lesions
     _add(log, _VEIL, np.minimum(lesions.swelling_height(x, y) / 220.0, 1.0))
-    _add(log, _DRUSE, spot_map(x, y, lesions.drusen) if len(lesions.drusen) else 0.0)
-    _add(log, _BLOOD, spot_map(x, y, lesions.haemorrhages) if len(lesions.haemorrhages) else 0.0)
-    _add(log, _EXUDATE, spot_map(x, y, lesions.exudates) if len(lesions.exudates) else 0.0)
+    spots = spot_maps(x, y, lesions.drusen, lesions.haemorrhages, lesions.exudates)
+    for colour, amount in zip((_DRUSE, _BLOOD, _EXUDATE), spots, strict=True):
+        _add(log, colour, amount)
     if lesions.membrane[0] > 0:
         _add(log, _VEIL, lesions.membrane_strength(x, y) * (0.55 + 0.30 * lesions.folds(x, y)))
 

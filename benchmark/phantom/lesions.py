@@ -6,9 +6,12 @@ from the few small hard drusen that many healthy eyes have.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from fundus2oct.benchmark.phantom.smooth_fields import Floats
@@ -46,8 +49,7 @@ class Lesions:
     def druse_height(self, x: Floats, y: Floats) -> Floats:
         """Height of the pigment epithelium above Bruch's membrane, micrometres, of x's shape."""
         height = np.zeros(x.shape)
-        for part in _near(x, y, self.drusen, 2.2):
-            dx, dy, row, (_, _, radius, top) = part
+        for dx, dy, row, (_, _, radius, top) in _Places(x, y).near(self.drusen, 2.2):
             bump = top * np.exp(-(((dx * dx + dy * dy) / radius**2) ** 1.4))
             height.flat[row] = np.maximum(height.flat[row], bump)
         return height
@@ -67,35 +69,46 @@ class Lesions:
         cos, sin = np.cos(self.fold_direction), np.sin(self.fold_direction)
         along, across = x * cos + y * sin, y * cos - x * sin
         phase = 2 * np.pi * across / self.membrane[3] + 1.3 * np.sin(along / 800.0) + 0.8 * np.sin(across / 530.0)
-        return np.sin(phase)
+        folds: Floats = np.sin(phase)
+        return folds
 
 
-def spot_map(x: Floats, y: Floats, spots: Floats, reach: float = 1.6) -> Floats:
-    """0..1 map of round spots (columns x, y, radius first), soft at the edge; of x's shape."""
-    out = np.zeros(x.shape)
-    for dx, dy, row, spot in _near(x, y, spots, reach):
-        value = np.exp(-(((dx * dx + dy * dy) / spot[2] ** 2) ** 2))
-        out.flat[row] = np.maximum(out.flat[row], value)
-    return out
+def spot_maps(x: Floats, y: Floats, *kinds: Floats) -> list[Floats]:
+    """Maps 0..1 of round spots, soft at the edge, one of x's shape for each table (columns x, y, radius first)."""
+    places = _Places(x, y)
+    maps = []
+    for spots in kinds:
+        out = np.zeros(x.shape)
+        for dx, dy, row, spot in places.near(spots, 1.6):
+            value = np.exp(-(((dx * dx + dy * dy) / spot[2] ** 2) ** 2))
+            out.flat[row] = np.maximum(out.flat[row], value)
+        maps.append(out)
+    return maps
 
 
-def _near(x: Floats, y: Floats, spots: Floats, reach: float) -> list[tuple[Floats, Floats, Floats, Floats]]:
-    """For each spot: offsets and flat indices of the places within ``reach`` radii."""
-    if not len(spots):
-        return []
-    places = np.stack([x.ravel(), y.ravel()], axis=1)
-    rows = cKDTree(places).query_ball_point(spots[:, :2], reach * spots[:, 2])
-    parts = []
-    for spot, found in zip(spots, rows, strict=True):
-        row = np.array(sorted(found), dtype=np.intp)
-        parts.append((places[row, 0] - spot[0], places[row, 1] - spot[1], row, spot))
-    return parts  # type: ignore[return-value]  # row is an index array
+class _Places:
+    """Places to look spots up among."""
+
+    def __init__(self, x: Floats, y: Floats) -> None:
+        self.places = np.stack([x.ravel(), y.ravel()], axis=1)
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        return cKDTree(self.places, balanced_tree=False, compact_nodes=False)
+
+    def near(self, spots: Floats, reach: float) -> Iterator[tuple[Floats, Floats, NDArray[np.intp], Floats]]:
+        """For each spot: offsets and flat indices of the places within ``reach`` radii, and the spot."""
+        if not len(spots):
+            return
+        for spot, found in zip(spots, self.tree.query_ball_point(spots[:, :2], reach * spots[:, 2]), strict=True):
+            row = np.array(found, dtype=np.intp)
+            yield self.places[row, 0] - spot[0], self.places[row, 1] - spot[1], row, spot
 
 
 def sample_lesions(rng: np.random.Generator, disease: str, severity: float) -> Lesions:
     """Lesions of one eye; ``severity`` 0..1 within the disease."""
     if disease == "drusen":
-        return Lesions(drusen=_drusen(rng, int(10 + 50 * severity), 70.0 + 70.0 * severity, 45.0 + 55.0 * severity))
+        return Lesions(drusen=_drusen(rng, int(10 + 50 * severity), 60.0 + 60.0 * severity, 28.0 + 42.0 * severity))
     hard = _drusen(rng, int(rng.integers(0, 5)), 32.0, 12.0)
     if disease == "oedema":
         return _oedema(rng, severity, hard)
@@ -120,8 +133,8 @@ def _drusen(rng: np.random.Generator, n: int, radius: float, height: float) -> F
 def _oedema(rng: np.random.Generator, severity: float, hard: Floats) -> Lesions:
     centre = rng.normal(0.0, 380.0, 2)
     height, radius = 35.0 + 230.0 * severity, rng.uniform(850.0, 1600.0)
-    n = int(5 + 26 * severity)
-    spread = rng.normal(0.0, 0.42 * radius, (n, 2)) + centre
+    n = int(8 + 44 * severity)
+    spread = rng.normal(0.0, 0.38 * radius, (n, 2)) + centre
     lateral = rng.uniform(45.0, 130.0, n) * (0.75 + 0.6 * severity)
     cysts = np.column_stack([spread, rng.uniform(0.0, 1.0, n), lateral, lateral * rng.uniform(0.25, 0.55, n)])
     ring = rng.uniform(0.0, 2 * np.pi) + rng.normal(0.0, 0.9, int(rng.poisson(6 + 16 * severity)))

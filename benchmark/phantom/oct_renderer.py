@@ -25,7 +25,7 @@ from fundus2oct.metrics.scan_geometry import DEPTH, N_BSCANS, WIDTH
 Bytes = NDArray[np.uint8]
 
 JPEG_QUALITY: Final = 90
-FLOOR: Final = 4.0e-4
+FLOOR: Final = 3.9e-4
 """Detector noise on the reflectivity scale, read from the vitreous of a real scan."""
 
 
@@ -80,7 +80,7 @@ def add_noise(root: Floats, eye: Eye) -> Bytes:
     signal *= gain
     signal *= _gamma(speckle, eye.scan.looks)
     rows = np.arange(norms.NATIVE_ROWS)[:, None] / norms.NATIVE_ROWS
-    floor = _gamma(detector, 2.0)
+    floor = _gamma(detector, 2.5)
     floor -= 0.27
     np.maximum(floor, 0.0, out=floor)
     floor *= FLOOR * np.exp(-3.2 * rows**2) * _column_gain(rng, 0.8, 0.35)
@@ -116,7 +116,7 @@ def _gaussian_kernel(sigma: float) -> Floats:
 
 
 _DETECTOR_KERNEL: Final = _gaussian_kernel(0.75)
-_AXIAL_KERNEL: Final = _gaussian_kernel(1.1)
+_AXIAL_KERNEL: Final = _gaussian_kernel(1.35)
 _LATERAL_KERNEL: Final = _gaussian_kernel(0.85)
 
 

@@ -8,6 +8,7 @@ fourth-root scale) are read from a real Spectralis scan. Called by `oct_renderer
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -19,7 +20,8 @@ from fundus2oct.benchmark.phantom.anatomy import Eye
 from fundus2oct.benchmark.phantom.choroid import LEVELS
 from fundus2oct.benchmark.phantom.smooth_fields import Floats, smoothstep
 
-VITREOUS: Final = 24.0
+VITREOUS: Final = 8.0
+_NEAR_RETINA: Final = 42.0
 LEVEL: Final = {"RNFL": 170.0, "GCL": 120.0, "IPL": 126.0, "INL": 89.0, "OPL": 108.0, "HFL": 76.0, "ONL": 64.0}
 """Brightness of each layer on the 0..255 fourth-root scale, before gain."""
 
@@ -69,9 +71,13 @@ class StepStack:
 
     def picture(self) -> Floats:
         """Fourth root of the reflectivity, (6, 496, columns), 1 = white; the stack is used up."""
-        slopes = np.cumsum(self.kinks, axis=1, out=self.kinks)
-        self.steps += slopes
-        log = np.cumsum(self.steps, axis=1, out=self.steps)[:, : norms.NATIVE_ROWS]
+        steps, kinks = self.steps, self.kinks
+        steps[:, 0] += kinks[:, 0]
+        for row in range(1, norms.NATIVE_ROWS):  # running sums; row by row is faster than cumsum along this axis
+            kinks[:, row] += kinks[:, row - 1]
+            steps[:, row] += steps[:, row - 1]
+            steps[:, row] += kinks[:, row]
+        log = steps[:, : norms.NATIVE_ROWS]
         log *= 0.25
         root = np.exp(log)
         return ndimage.gaussian_filter1d(root, BLUR_ROWS, axis=1, truncate=3.2, mode="nearest")
@@ -110,7 +116,7 @@ def columns_of(eye: Eye, columns: int = norms.NATIVE_COLUMNS) -> Columns:
 def fourth_root_reflectivity(eye: Eye, at: Columns) -> Floats:
     """The noise-free picture, (6, 496, columns) float64: fourth root of reflectivity, 1 = white."""
     stack = StepStack(at.x.shape[1])
-    _vitreous(stack, at)
+    _vitreous(stack, eye, at)
     _inner_retina(stack, eye, at)
     _outer_retina(stack, eye, at)
     _choroid(stack, eye, at)
@@ -124,18 +130,22 @@ def _log(level: float) -> float:
     return float(4.0 * np.log(level / 255.0))
 
 
-def _vitreous(stack: StepStack, at: Columns) -> None:
+def _vitreous(stack: StepStack, eye: Eye, at: Columns) -> None:
     stack.step(np.zeros_like(at.x), _log(VITREOUS))
-    rise = (_log(40.0) - _log(VITREOUS)) / 110.0
-    stack.slope(at.ilm_depth - 130.0, rise)
-    stack.slope(at.ilm_depth - 20.0, -rise)
-    stack.step(at.ilm_depth, _log(LEVEL["RNFL"]) - _log(40.0))
+    rise = (_log(_NEAR_RETINA) - _log(VITREOUS)) / 190.0
+    stack.slope(at.ilm_depth - 200.0, rise)
+    stack.slope(at.ilm_depth - 10.0, -rise)
+    stack.step(at.ilm_depth, _log(LEVEL["RNFL"]) - _log(_NEAR_RETINA))
+    if eye.traits["reflex"] > 0.2:  # the detached hyaloid, in part of the eyes
+        lift = 70.0 + 60.0 * eye.traits["choroid"] ** 2 + 45.0 * eye.pigment_map.at(0.6 * at.x, 0.6 * at.y)
+        face = at.ilm_depth - np.maximum(lift, 4.0)
+        stack.slab(face - 9.0, face, 1.1 * smoothstep(lift, 15.0, 50.0))
 
 
 def _inner_retina(stack: StepStack, eye: Eye, at: Columns) -> None:
     retina = at.has_membrane.astype(np.float64)
     names = ("RNFL", "GCL", "IPL", "INL", "OPL")
-    for upper, lower in zip(names, names[1:], strict=False):
+    for upper, lower in pairwise(names):
         stack.step(at.top(lower), retina * (_log(LEVEL[lower]) - _log(LEVEL[upper])))
     onl, thickness = at.top("ONL"), at.layers["ONL"]
     r = np.hypot(at.x, at.y)
@@ -151,12 +161,12 @@ def _inner_retina(stack: StepStack, eye: Eye, at: Columns) -> None:
 
 _BANDS: Final = (
     # height above Bruch's membrane as a share of the outer retina, brightness from there down
-    (1.00, 92.0),  # external limiting membrane
-    (0.93, 68.0),  # myoid
-    (0.83, 178.0),  # ellipsoid
-    (0.54, 128.0),  # outer segments
-    (0.44, 152.0),  # interdigitation
-    (0.37, 206.0),  # pigment epithelium
+    (1.00, 100.0),  # external limiting membrane
+    (0.93, 64.0),  # myoid
+    (0.82, 186.0),  # ellipsoid
+    (0.56, 92.0),  # outer segments
+    (0.46, 150.0),  # interdigitation
+    (0.36, 210.0),  # pigment epithelium
 )
 _BELOW_MEMBRANE: Final = 118.0
 
@@ -179,18 +189,18 @@ def _choroid(stack: StepStack, eye: Eye, at: Columns) -> None:
     retina = at.has_membrane.astype(np.float64)
     thickness = eye.choroid.thickness_um(at.x, at.y)
     stack.step(at.membrane_depth + 14.0, retina * (_log(98.0) - _log(_BELOW_MEMBRANE)))
-    stack.slope(at.membrane_depth + 14.0, retina * -0.0105)
+    stack.slope(at.membrane_depth + 14.0, retina * -0.0118)
     lumens = eye.choroid.lumens(at.x, at.y)
     level = np.arange(LEVELS, dtype=np.float64)
-    depth_of_lumen = np.interp(level, [0, 3, 8, LEVELS - 2, LEVELS - 1], [0.35, 0.8, 1.25, 1.25, 0.5])
+    depth_of_lumen = np.interp(level, [0, 3, 8, LEVELS - 2, LEVELS - 1], [0.4, 1.0, 1.5, 1.5, 0.5])
     before = np.zeros_like(at.x)
     for k in range(LEVELS):
         value = -depth_of_lumen[k] * lumens[k] * retina
         stack.step(at.membrane_depth + 14.0 + thickness * k / LEVELS, value - before)
         before = value
     sclera = at.membrane_depth + 14.0 + thickness
-    stack.step(sclera, retina * 0.55 - before)
-    stack.slope(sclera + 120.0, retina * -0.002)
+    stack.step(sclera, retina * 0.45 - before)
+    stack.slope(sclera + 60.0, retina * -0.003)
 
 
 def _disc(stack: StepStack, eye: Eye, at: Columns) -> None:
@@ -198,19 +208,20 @@ def _disc(stack: StepStack, eye: Eye, at: Columns) -> None:
     radius = eye.disc.radius(at.x, at.y)
     crescent = smoothstep(radius, 0.98, 1.04) * head
     stack.slope(at.ilm_depth + 40.0, head * -0.0075)
-    stack.step(at.ilm_depth + 60.0, -0.5 * head)
+    stack.step(at.ilm_depth + 50.0, -0.6 * head)
+    stack.step(at.ilm_depth, -0.9 * head * eye.disc.cup(at.x, at.y))
     lamina = at.membrane_depth + 0.62 * eye.disc.cup_depth_um
-    bright = head * (1.0 - crescent) * (0.5 + 0.8 * eye.disc.cup(at.x, at.y))
+    bright = head * (1.0 - crescent) * (0.4 + 0.5 * eye.disc.cup(at.x, at.y))
     stack.slab(lamina, lamina + 160.0, bright)
     stack.slab(at.membrane_depth + 5.0, at.membrane_depth + 130.0, 1.1 * crescent)
 
 
 def _vessels(stack: StepStack, eye: Eye, at: Columns) -> None:
     chord, kind = eye.vessels.chord(at.x, at.y)
-    wall = smoothstep(chord, 8.0, 45.0)
+    wall = smoothstep(chord, 8.0, 40.0)
     top = at.ilm_depth + 8.0 + 0.12 * chord
-    stack.slab(top, top + 0.45 * chord, 0.55 * wall)
-    shadow = -(0.019 + 0.003 * kind) * chord * smoothstep(chord, 12.0, 60.0)
+    stack.slab(top, top + 12.0 + 0.40 * chord, 0.75 * wall)
+    shadow = -(0.024 + 0.003 * kind) * chord * smoothstep(chord, 8.0, 35.0)
     stack.step(top + 0.50 * chord, 0.35 * shadow)
     stack.step(top + 1.00 * chord, 0.65 * shadow)
 

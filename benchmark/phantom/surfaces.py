@@ -20,11 +20,11 @@ from fundus2oct.benchmark.phantom.smooth_fields import Floats, SmoothField, smoo
 
 _KNOTS_UM: Final = (0.0, 250.0, 500.0, 750.0, 1000.0, 1500.0, 2000.0, 3000.0, 4500.0, 7000.0)
 _PROFILES_UM: Final[dict[str, tuple[float, ...]]] = {
-    "GCL": (2.0, 8.0, 26.0, 44.0, 54.0, 52.0, 43.0, 27.0, 18.0, 13.0),
-    "IPL": (7.0, 14.0, 30.0, 41.0, 44.0, 41.0, 34.0, 23.0, 19.0, 16.0),
-    "INL": (6.0, 13.0, 28.0, 39.0, 42.0, 40.0, 36.0, 30.0, 27.0, 24.0),
-    "OPL": (16.0, 21.0, 30.0, 34.0, 34.0, 32.0, 30.0, 27.0, 25.0, 22.0),
-    "ONL": (113.0, 104.0, 88.0, 77.0, 70.0, 62.0, 58.0, 54.0, 50.0, 46.0),
+    "GCL": (2.0, 8.0, 26.0, 44.0, 55.0, 53.0, 41.0, 24.0, 17.0, 13.0),
+    "IPL": (7.0, 14.0, 30.0, 41.0, 44.5, 41.0, 31.5, 21.0, 18.0, 16.0),
+    "INL": (6.0, 13.0, 28.0, 39.0, 42.0, 40.0, 35.0, 29.0, 27.0, 24.0),
+    "OPL": (16.0, 21.0, 29.5, 34.0, 34.0, 32.0, 29.0, 26.0, 25.0, 22.0),
+    "ONL": (114.0, 103.0, 87.0, 77.0, 71.0, 62.0, 58.0, 54.0, 50.0, 46.0),
     "OUTER": (95.0, 91.0, 84.0, 81.0, 80.0, 80.0, 80.0, 80.0, 78.0, 75.0),
 }
 
@@ -64,7 +64,7 @@ class Shape:
         layers["INL"] = layers["INL"] * (1.0 + inner)
         layers["ONL"] = layers["ONL"] * self.overall * (1.0 + outer)
         layers["OUTER"] = layers["OUTER"] * (0.5 + 0.5 * self.overall)
-        layers["RNFL"] = self._nerve_fibres(x, y, r) * (1.0 + 1.5 * fibre)
+        layers["RNFL"] = self.nerve_fibres_um(x, y) * (1.0 + 1.5 * fibre)
         self._add_lesions(layers, x, y, r)
         self._end_at_disc(layers, x, y)
         return layers
@@ -73,7 +73,11 @@ class Shape:
         nasal, up = x / np.maximum(r, 1.0), y / np.maximum(r, 1.0)
         away = smoothstep(r, 300.0, 1200.0)
         far = smoothstep(r, 1400.0, 2600.0)
-        tilt = 1.0 + away * (_NASAL * nasal + _UP * up + self.asymmetry * nasal) + far * (_FAR_NASAL * nasal)
+        tilt = (
+            1.0
+            + away * (_NASAL * nasal + _UP * up + self.asymmetry * nasal)
+            + far * (_FAR_NASAL * nasal + _FAR_UP * up + _FAR_WIDE * nasal**2)
+        )
         centre = np.exp(-((r / 560.0) ** 2))
         loss = 1.0 - 0.55 * self._fibre_loss(x, y) * (1.0 - centre)
         for layer, share in (("GCL", 0.30), ("IPL", 0.30), ("INL", 0.22)):
@@ -96,21 +100,21 @@ class Shape:
         wedge = depth * np.exp(-(np.abs((self.bundle(x, y) - axis) / width) ** 3))
         return 1.0 - (1.0 - self.lesions.fibre_loss) * (1.0 - wedge)
 
-    def _nerve_fibres(self, x: Floats, y: Floats, r: Floats) -> Floats:
-        """Nerve fibre layer: two humps along the arcades, thinning away from the disc, none at the fovea."""
+    def nerve_fibres_um(self, x: Floats, y: Floats) -> Floats:
+        """Nerve fibre layer up to the disc: two humps along the arcades, thinning with distance, none at the fovea."""
         u = self.bundle(x, y)
         rho = np.maximum(np.hypot(x - self.disc.x_um, y - self.disc.y_um) - 900.0, 0.0)
-        hump = _HUMP_UM * np.exp(-(((np.abs(u) - 1.0) / 0.52) ** 2)) * np.exp(-rho / 5200.0)
+        hump = _HUMP_UM * np.exp(-(((np.abs(u) - 1.0) / 0.58) ** 2)) * np.exp(-rho / 4400.0)
         axial = _AXIAL_UM * np.exp(-((u / 0.75) ** 2)) * np.exp(-rho / 1500.0)
         beyond = _BEYOND_UM * smoothstep(np.abs(u), 1.2, 2.2) * np.exp(-rho / 6000.0)
         rest = self.fibre * (_FLOOR_UM + hump + axial + beyond) * (1.0 - self._fibre_loss(x, y))
-        return np.maximum(rest * smoothstep(r, 80.0, 1050.0), 1.0)
+        return np.maximum(rest * smoothstep(np.hypot(x, y), 80.0, 950.0), 1.0)
 
     def _add_lesions(self, layers: dict[str, Floats], x: Floats, y: Floats, r: Floats) -> None:
         swelling = self.lesions.swelling_height(x, y)
         for layer, share in (("INL", 0.30), ("OPL", 0.15), ("ONL", 0.55)):
             layers[layer] = layers[layer] + share * swelling
-        layers["ONL"] = np.maximum(layers["ONL"] - 0.55 * self.lesions.druse_height(x, y), 12.0)
+        layers["ONL"] = np.maximum(layers["ONL"] - 0.75 * self.lesions.druse_height(x, y), 14.0)
         membrane = self.lesions.membrane_strength(x, y)
         fold = 10.0 * self.lesions.folds(x, y) * membrane
         centre = np.exp(-((r / 650.0) ** 2))
@@ -125,15 +129,16 @@ class Shape:
     def _end_at_disc(self, layers: dict[str, Floats], x: Floats, y: Floats) -> None:
         """Only nerve fibres cross the margin; they crowd there, and form the rim and the wall of the cup."""
         radius, opening = self.disc.radius(x, y), self.disc.opening(x, y)
-        taper = smoothstep(opening, 1.0, 1.30)
+        taper = smoothstep(opening, 1.0, 1.22)
         for layer in ("GCL", "IPL", "INL", "OPL", "ONL"):
+            layers["RNFL"] = layers["RNFL"] + 0.75 * (1.0 - taper) * layers[layer]
             layers[layer] = layers[layer] * taper
         crowd = (
-            62.0 * self.fibre * (1.0 - 0.6 * self.lesions.fibre_loss) * np.exp(-np.maximum(radius - 1.0, 0.0) / 0.22)
+            45.0 * self.fibre * (1.0 - 0.6 * self.lesions.fibre_loss) * np.exp(-np.maximum(radius - 1.0, 0.0) / 0.22)
         )
         inside = 1.0 - smoothstep(radius, 0.9, 1.15)
-        rim = (1.0 - inside) * layers["RNFL"] + inside * (190.0 - 60.0 * self.disc.cup_ratio)
-        layers["RNFL"] = rim + crowd - (self.disc.cup_depth_um + 190.0) * self.disc.cup(x, y)
+        rim = (1.0 - inside) * layers["RNFL"] + inside * (235.0 - 90.0 * self.disc.cup_ratio)
+        layers["RNFL"] = rim + crowd - (self.disc.cup_depth_um + 220.0) * self.disc.cup(x, y)
 
     def druse_um(self, x: Floats, y: Floats) -> Floats:
         """Height of the pigment epithelium above Bruch's membrane."""
@@ -145,5 +150,5 @@ class Shape:
         return sum((layers[name] for name in norms.LAYERS), np.zeros_like(x)) + self.druse_um(x, y)
 
 
-_NASAL, _UP, _FAR_NASAL = 0.015, 0.012, 0.02
-_HUMP_UM, _AXIAL_UM, _BEYOND_UM, _FLOOR_UM = 62.0, 45.0, 30.0, 14.0
+_NASAL, _UP, _FAR_NASAL, _FAR_UP, _FAR_WIDE = 0.018, 0.010, 0.02, 0.018, 0.06
+_HUMP_UM, _AXIAL_UM, _BEYOND_UM, _FLOOR_UM = 64.0, 74.0, 30.0, 15.0

@@ -19,6 +19,7 @@ from fundus2oct.benchmark.phantom.smooth_fields import Floats
 SPACING_UM = 14.0
 _FIELD_UM = 8200.0
 ARTERY, VEIN = 0, 1
+_CURVE = np.linspace(0.0, 1.0, 24)[:, None]
 
 
 @dataclass(frozen=True)
@@ -81,20 +82,19 @@ class _Grower:
         at = np.linspace(0.0, length[-1], n)
         x, y = np.interp(at, length, x), np.interp(at, length, y)
         half_width = np.interp(at, length, half_width)
-        dx, dy = np.gradient(x), np.gradient(y)
+        dx, dy = np.diff(x, append=2 * x[-1] - x[-2]), np.diff(y, append=2 * y[-1] - y[-2])
         norm = np.maximum(np.hypot(dx, dy), 1e-9)
         wave = self._wave(at, wave_um)
         x, y = x - dy / norm * wave, y + dx / norm * wave
-        keep = np.hypot(x, y) > self.traits.avascular_um * (1.0 + 0.12 * np.sin(3.0 * np.arctan2(y, x)))
-        keep &= np.hypot(x, y) < _FIELD_UM
+        r = np.hypot(x, y)
+        keep = (r > self.traits.avascular_um) & (r < _FIELD_UM)
         self.parts.append((x[keep], y[keep], half_width[keep], kind))
         return x, y
 
     def _wave(self, at: Floats, wave_um: float) -> Floats:
-        wave = np.zeros_like(at)
-        for _ in range(3):
-            period = self.rng.uniform(900.0, 2600.0) * (0.4 + 0.6 * min(at[-1] / 4000.0, 1.0))
-            wave += np.sin(2 * np.pi * (at / period + self.rng.random())) * self.rng.uniform(0.2, 1.0)
+        draw = self.rng.random((3, 3, 1))
+        period = (900.0 + 1700.0 * draw[0]) * (0.4 + 0.6 * min(at[-1] / 4000.0, 1.0))
+        wave = ((0.2 + 0.8 * draw[2]) * np.sin(2 * np.pi * (at / period + draw[1]))).sum(axis=0)
         rise = np.minimum(at / 900.0, 1.0) * np.minimum((at[-1] - at) / 400.0 + 0.3, 1.0)
         return wave * rise * wave_um * self.traits.tortuosity * min(1.0, at[-1] / 2500.0)
 
@@ -114,25 +114,25 @@ class _Grower:
 
     def _branches(self, x: Floats, y: Floats, kind: int, up: int, *, inward: bool, half0: float) -> None:
         n = len(x)
-        places = np.sort(self.rng.uniform(0.10, 0.88, 11 if inward else 6))
+        places = np.sort(self.rng.uniform(0.10, 0.88, 9 if inward else 5))
         for i, place in enumerate(places):
             k = int(place * n)
             tangent = np.array([x[min(k + 5, n - 1)] - x[k - 5], y[min(k + 5, n - 1)] - y[k - 5]])
             tangent /= max(float(np.hypot(*tangent)), 1e-9)
             half = half0 * (1.0 - 0.62 * place) * self.rng.uniform(0.38, 0.66)
             if inward and i % 2 == 0:
-                radius = self.traits.avascular_um * self.rng.uniform(0.7, 2.6)
+                radius = self.traits.avascular_um + self.rng.uniform(0.0, 1300.0)
                 angle = np.arctan2(y[k], x[k]) + self.rng.normal(0.0, 0.45)
                 target = radius * np.array([np.cos(angle), np.sin(angle)])
             else:
                 away = np.array([tangent[0] * 0.8, up * 0.85 + tangent[1] * 0.5])
                 target = np.array([x[k], y[k]]) + away * self.rng.uniform(1300.0, 3400.0)
-            self.branch(np.array([x[k], y[k]]), tangent, target, half, kind, twigs=2)
+            self.branch(np.array([x[k], y[k]]), tangent, target, half, kind, twigs=2 if i % 3 else 1)
 
     def branch(self, start: Floats, tangent: Floats, target: Floats, half: float, kind: int, twigs: int) -> None:
         """A cubic curve from a parent's point to a target, with side twigs."""
         span = float(np.hypot(*(target - start)))
-        t = np.linspace(0.0, 1.0, 40)[:, None]
+        t = _CURVE
         first = start + tangent * 0.38 * span
         second = target + (start - target) * 0.35 + self.rng.normal(0.0, 0.09 * span, 2)
         curve = (1 - t) ** 3 * start + 3 * (1 - t) ** 2 * t * first + 3 * (1 - t) * t**2 * second + t**3 * target
@@ -164,9 +164,9 @@ def sample_vessels(rng: np.random.Generator, disc: Disc, traits: VesselTraits) -
             [disc.x_um - 0.75 * disc.radius_x_um, disc.y_um + up * disc.radius_y_um * rng.uniform(0.1, 0.6)]
         )
         angle = rng.uniform(0.15, 0.9) * up
-        target = traits.avascular_um * rng.uniform(1.2, 3.0) * np.array([np.cos(angle), np.sin(angle)])
+        target = (traits.avascular_um + rng.uniform(50.0, 900.0)) * np.array([np.cos(angle), np.sin(angle)])
         tangent = np.array([-0.92, 0.38 * up])
-        grower.branch(start, tangent, target, 0.5 * rng.uniform(34.0, 54.0) * traits.width, int(rng.integers(2)), 2)
+        grower.branch(start, tangent, target, 0.5 * rng.uniform(30.0, 46.0) * traits.width, int(rng.integers(2)), 1)
     parts = grower.parts
     x, y, half = (np.concatenate([part[i] for part in parts]) for i in range(3))
     kind_of = np.concatenate([np.full(len(part[0]), float(part[3])) for part in parts])
