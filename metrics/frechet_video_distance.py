@@ -153,6 +153,8 @@ CARD = MetricCard(
     ),
     function="fundus2oct.metrics.frechet_video_distance:fvd",
     features="fundus2oct.metrics.frechet_video_distance:fvd_features",
+    features_version="i3d-k400-logits-lerp16-bilinear224-v1",
+    role="headline",
     jackknife="fundus2oct.metrics.frechet_distance:jackknife_frechet",
     weights=I3D.name,
 )

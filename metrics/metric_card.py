@@ -10,6 +10,7 @@ from typing import Literal
 
 Direction = Literal["lower", "higher"]
 Level = Literal["case", "set"]
+Role = Literal["headline", "supporting", "diagnostic"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +35,17 @@ class MetricCard:
         formula: the formula in plain text with Unicode symbols.
         traps: how this number misleads, and how it is often computed wrongly.
         source: paper and equation, as citable text.
-        function: ``module:attribute`` that computes it, imported late. Case level: (truth, generated) volumes -> one
-            value per B-scan. Set level: (truth, generated) features -> one value.
-        features: set level: ``module:attribute``, (n, 6, 320, 448) volumes -> (n, d) features; equal for metrics that
-            share them.
-        jackknife: set level: ``module:attribute``, features and (n,) patients -> value and delete-one-patient values.
+        function: ``module:attribute`` that computes it, imported late. Case level: (truth, generated), volumes or one
+            row of features each -> values that are averaged, such as one per B-scan. Set level: (truth, generated)
+            features of all cases -> one value.
+        role: ``headline`` metrics have a column on the board's first page, ``supporting`` ones stand on the entries'
+            pages, ``diagnostic`` ones too, and are never used for ranking.
+        features: ``module:attribute``, (n, 6, 320, 448) uint8 volumes -> (n, d) features, or (n * rows, d) where one
+            volume gives several rows; equal for metrics that share them. None: a case metric takes volumes.
+        features_version: name of the features' protocol, equal for metrics that share them.
+        rows: rows of features that one volume gives.
+        jackknife: set level: ``module:attribute``, (truth, generated, patients) with one patient's label a row ->
+            value and delete-one-patient values, ordered as ``np.unique(patients)``.
         weights: name of the weights it needs in the registry, or None.
     """
 
@@ -59,7 +66,10 @@ class MetricCard:
     traps: tuple[str, ...]
     source: str
     function: str
+    role: Role = "supporting"
     features: str | None = None
+    features_version: str = ""
+    rows: int = 1
     jackknife: str | None = None
     weights: str | None = None
 
@@ -67,8 +77,10 @@ class MetricCard:
         """A case metric must say what a failure costs; a set metric must say what its features are."""
         if (self.level == "case") != (self.worst is not None):
             raise ValueError(f"card {self.name}: level {self.level!r} with worst value {self.worst!r}")
-        if (self.level == "set") != (self.features is not None and self.jackknife is not None):
-            raise ValueError(f"card {self.name}: level {self.level!r} with features {self.features!r}")
+        if self.level == "set" and (self.features is None or self.jackknife is None):
+            raise ValueError(f"card {self.name}: a set metric names its features and its jackknife")
+        if (self.features is None) != (self.features_version == ""):
+            raise ValueError(f"card {self.name}: features {self.features!r}, version {self.features_version!r}")
 
     def is_better(self, a: float, b: float) -> bool:
         """Whether value ``a`` is better than value ``b``."""

@@ -81,5 +81,6 @@ PSNR_CARD = MetricCard(
     ),
     source="ISO/IEC 10918 practice; Huynh-Thu and Ghanbari, Scope of validity of PSNR, Electronics Letters 44 (2008)",
     function="fundus2oct.metrics.pixel_errors:psnr",
+    role="headline",
 )
 """What the boards and result files say of the number."""

@@ -101,5 +101,6 @@ CARD = MetricCard(
     ),
     source="Wang, Bovik, Sheikh and Simoncelli, IEEE Transactions on Image Processing 13 (2004), eq. 13 and 17",
     function="fundus2oct.metrics.structural_similarity:ssim",
+    role="headline",
 )
 """What the boards and result files say of the number."""
