@@ -10,7 +10,6 @@ import functools
 import hashlib
 import os
 import random
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from PIL import Image
 from fundus2oct.benchmark import picture_file
 from fundus2oct.benchmark.aptos_layout import RawEye, read_layout, shared_patients
 from fundus2oct.benchmark.case_table import Case
-from fundus2oct.benchmark.dataset_check import MIN_FUNDUS_SIDE
+from fundus2oct.benchmark.dataset_check import MIN_FUNDUS_SIDE, OnProgress
 from fundus2oct.benchmark.dataset_writer import dataset_folder, refuse_existing, write_dataset_files
 from fundus2oct.benchmark.jpeg_metadata import strip_jpeg_metadata
 from fundus2oct.benchmark.scale_mark import NATIVE_SHAPE, fill_scale_mark
@@ -61,12 +60,12 @@ class AptosImport:
     drop_shared: bool = False
 
 
-def import_aptos(job: AptosImport, *, on_start: Callable[[int], Callable[[int], None]] | None = None) -> list[Case]:
+def import_aptos(job: AptosImport, *, on_progress: OnProgress | None = None) -> list[Case]:
     """Import the challenge's files; returns the cases written.
 
     Args:
         job: what to import.
-        on_start: given the number of eyes, returns what is told of each eye done.
+        on_progress: told (eyes done, eyes in all).
 
     Raises:
         BenchErrors: every problem of tables and pictures together; nothing is left behind.
@@ -74,14 +73,13 @@ def import_aptos(job: AptosImport, *, on_start: Callable[[int], Callable[[int], 
     refuse_existing(job.out)
     eyes, problems = read_layout(job.source)
     problems += _shared_problems(eyes, job)
-    eyes = kept_eyes(eyes)
+    eyes = kept_eyes(eyes) if job.drop_shared else eyes
     if not eyes and not problems:
         problems = [BenchError("E_EMPTY", "no eyes are left to import", where=job.source)]
     splits = patient_splits(eyes, seed=job.seed, test_fraction=job.test_fraction)
     cases = [_case(eye, splits[eye.patient_id], job.seed) for eye in eyes]
-    advance = on_start(len(eyes)) if on_start else lambda eyes: None
     with dataset_folder(job.out) as folder:
-        written, picture_problems = _convert_all(eyes, cases, folder, advance)
+        written, picture_problems = _convert_all(eyes, cases, folder, on_progress or (lambda done, total: None))
         problems += picture_problems
         if problems:
             raise BenchErrors(problems, where=job.source)
@@ -180,7 +178,7 @@ def _case(eye: RawEye, split: str, seed: int) -> Case:
 
 
 def _convert_all(
-    eyes: list[RawEye], cases: list[Case], folder: Path, advance: Callable[[int], None]
+    eyes: list[RawEye], cases: list[Case], folder: Path, on_progress: OnProgress
 ) -> tuple[list[Case], list[BenchError]]:
     """Convert eye by eye in threads; every problem is collected, in the order of the tables."""
     written, problems = [], []
@@ -189,7 +187,7 @@ def _convert_all(
         for case, wrong in pool.map(functools.partial(_convert, folder), eyes, cases):
             written.append(case)
             problems += wrong
-            advance(1)
+            on_progress(len(written), len(cases))
     finally:
         pool.shutdown(cancel_futures=True)
     return written, problems

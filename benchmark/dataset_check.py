@@ -28,7 +28,8 @@ MIN_FUNDUS_SIDE = 224
 UNCHECKED_FOLDERS = ("sidecar",)
 UNCHECKED_NAMES = ("README", "LICENSE")
 
-OnCases = Callable[[int], None]
+OnProgress = Callable[[int, int], None]
+"""Told how many cases have been read, and how many there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +90,12 @@ class _CaseFiles:
     problems: list[BenchError] = field(default_factory=list)
 
 
-def check_dataset(folder: Path, *, on_cases: OnCases | None = None, workers: int | None = None) -> DatasetReport:
+def check_dataset(folder: Path, *, on_progress: OnProgress | None = None, workers: int | None = None) -> DatasetReport:
     """Read everything in a dataset folder and report all that is wrong with it.
 
     Args:
         folder: the dataset folder.
-        on_cases: told how many more cases have been read.
+        on_progress: told (cases read, cases in all).
         workers: threads that decode pictures; the number of processors by default.
     """
     if not folder.is_dir():
@@ -103,7 +104,7 @@ def check_dataset(folder: Path, *, on_cases: OnCases | None = None, workers: int
     dataset, problems = inspect_dataset(folder)
     if dataset is None:
         return DatasetReport(folder=folder, problems=tuple(problems))
-    files = _read_cases(dataset, on_cases or (lambda cases: None), workers)
+    files = _read_cases(dataset, on_progress or (lambda done, total: None), workers)
     pictures = [picture for case in files for picture in case.pictures]
     problems += [problem for case in files for problem in case.problems]
     problems += [*_identical_pictures(pictures), *_extra_files(dataset)]
@@ -138,13 +139,13 @@ def _hashes(dataset: Dataset, pictures: list[_Picture]) -> tuple[str, str | None
     return dataset.inputs_hash(digest=digest), dataset.truth_hash(digest=digest) if has_truth else None
 
 
-def _read_cases(dataset: Dataset, on_cases: OnCases, workers: int | None) -> list[_CaseFiles]:
+def _read_cases(dataset: Dataset, on_progress: OnProgress, workers: int | None) -> list[_CaseFiles]:
     files = []
     pool = ThreadPoolExecutor(workers or os.cpu_count())
     try:
         for found in pool.map(lambda case: _read_case(dataset, case), dataset.cases):
             files.append(found)
-            on_cases(1)
+            on_progress(len(files), len(dataset.cases))
     finally:
         pool.shutdown(cancel_futures=True)
     return files

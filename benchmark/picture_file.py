@@ -42,10 +42,11 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
         raise BenchError("E_MISSING", "file is missing", where=path) from None
     except OSError as error:
         raise BenchError("E_FILETYPE", "not a plain file", where=path, found=error.strerror) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)  # `fdopen` would raise its own error for a folder
+        raise BenchError("E_FILETYPE", "not a plain file", where=path)
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise BenchError("E_FILETYPE", "not a plain file", where=path)
         if status.st_size == 0:
             raise BenchError("E_EMPTY", "file is empty", where=path)
         if status.st_size > max_bytes:

@@ -38,6 +38,22 @@ def progress(description: str, total: int, *, unit: str = "case") -> Iterator[Ad
 
 
 @contextlib.contextmanager
+def progress_of(description: str, *, unit: str = "case") -> Iterator[Callable[[int, int], None]]:
+    """Show progress of work that itself tells (steps done, steps in all); yields the function it tells them to."""
+    with contextlib.ExitStack() as shown:
+        advance: Advance | None = None
+        before = 0
+
+        def tell(done: int, total: int) -> None:
+            nonlocal advance, before
+            advance = advance or shown.enter_context(progress(description, total, unit=unit))
+            advance(done - before)
+            before = done
+
+        yield tell
+
+
+@contextlib.contextmanager
 def _bar(description: str, total: int, unit: str) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import (
