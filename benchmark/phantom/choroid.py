@@ -33,7 +33,8 @@ class Choroid:
         nasal = norms.CHOROID_NASAL_3MM_UM / norms.CHOROID_SUBFOVEAL_UM
         slope = np.where(x > 0, np.log(nasal) / 3000.0**1.5, -0.18 / 3000.0**1.5)
         shape = np.exp(slope * np.abs(x) ** 1.5 - 0.10 * (y / 3000.0) ** 2)
-        return np.maximum(self.subfoveal_um * shape, 45.0)
+        thickness: Floats = np.maximum(self.subfoveal_um * shape, 45.0)
+        return thickness
 
     def lumens(self, x: Floats, y: Floats) -> Floats:
         """Share of lumen, 0..1, at every level: shape (LEVELS, *x.shape)."""

@@ -132,7 +132,8 @@ def _light(eye: Eye, column: Floats, row: Floats) -> Floats:
     dy = (middle - row) / PHOTO_FIELD_RADIUS_PX - eye.photo.light_y
     fall = eye.photo.exposure * (1.06 - 0.34 * (dx**2 + dy**2))
     warmth = eye.photo.warmth
-    return fall * np.array([1.0 + 0.5 * warmth, 1.0, 1.0 - warmth])[:, None, None]
+    light: Floats = fall * np.array([1.0 + 0.5 * warmth, 1.0, 1.0 - warmth])[:, None, None]
+    return light
 
 
 def _field() -> Floats:

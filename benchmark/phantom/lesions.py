@@ -133,8 +133,8 @@ def _drusen(rng: np.random.Generator, n: int, radius: float, height: float) -> F
 def _oedema(rng: np.random.Generator, severity: float, hard: Floats) -> Lesions:
     centre = rng.normal(0.0, 380.0, 2)
     height, radius = 35.0 + 230.0 * severity, rng.uniform(850.0, 1600.0)
-    n = int(8 + 44 * severity)
-    spread = rng.normal(0.0, 0.38 * radius, (n, 2)) + centre
+    n = int(12 + 60 * severity)
+    spread = rng.normal(0.0, 0.30 * radius, (n, 2)) + centre
     lateral = rng.uniform(45.0, 130.0, n) * (0.75 + 0.6 * severity)
     cysts = np.column_stack([spread, rng.uniform(0.0, 1.0, n), lateral, lateral * rng.uniform(0.25, 0.55, n)])
     ring = rng.uniform(0.0, 2 * np.pi) + rng.normal(0.0, 0.9, int(rng.poisson(6 + 16 * severity)))

@@ -112,7 +112,8 @@ def resized(bscans: Bytes) -> Bytes:
 def _gaussian_kernel(sigma: float) -> Floats:
     reach = int(np.ceil(2.6 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    return kernel / kernel.sum()
+    normed: Floats = kernel / kernel.sum()
+    return normed
 
 
 _DETECTOR_KERNEL: Final = _gaussian_kernel(0.75)
@@ -144,4 +145,5 @@ def _gamma(normal: Floats, looks: float) -> Floats:
 def _column_gain(rng: np.random.Generator, sigma: float, spread: float) -> Floats:
     """Brightness of every A-scan, (6, 1, 768), geometric mean about 1."""
     field = ndimage.gaussian_filter1d(rng.standard_normal((N_BSCANS, norms.NATIVE_COLUMNS)), sigma, axis=1)
-    return np.exp(spread * field / field.std())[:, None, :]
+    gain: Floats = np.exp(spread * field / field.std())[:, None, :]
+    return gain

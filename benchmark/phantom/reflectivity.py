@@ -175,9 +175,9 @@ def _outer_retina(stack: StepStack, eye: Eye, at: Columns) -> None:
     retina = at.has_membrane.astype(np.float64)
     epithelium = at.membrane_depth - at.druse
     worn = np.clip(at.druse / 60.0, 0.0, 1.0) * 0.5
-    above = _log(LEVEL["ONL"])
+    above: Floats = np.full_like(at.x, _log(LEVEL["ONL"]))
     for share, level in _BANDS:
-        value = _log(level) - (worn if 0.4 < share < 0.9 else 0.0)
+        value = _log(level) - worn * (0.4 < share < 0.9)
         stack.step(epithelium - share * at.layers["OUTER"], retina * (value - above))
         above = value
     drusenoid = np.where(at.druse > 3.0, _log(112.0), _log(_BELOW_MEMBRANE))

@@ -93,12 +93,14 @@ class Shape:
         along, up = dx * np.cos(angle) - dy * np.sin(angle), dy * np.cos(angle) + dx * np.sin(angle)
         reach = np.sqrt(along**2 + 900.0**2)
         along = np.where(along > 0, reach, 900.0**2 / reach)
-        return up / np.sqrt(4.0 * 420.0 * along)
+        coordinate: Floats = up / np.sqrt(4.0 * 420.0 * along)
+        return coordinate
 
     def _fibre_loss(self, x: Floats, y: Floats) -> Floats:
         axis, width, depth = self.lesions.wedge
         wedge = depth * np.exp(-(np.abs((self.bundle(x, y) - axis) / width) ** 3))
-        return 1.0 - (1.0 - self.lesions.fibre_loss) * (1.0 - wedge)
+        loss: Floats = 1.0 - (1.0 - self.lesions.fibre_loss) * (1.0 - wedge)
+        return loss
 
     def nerve_fibres_um(self, x: Floats, y: Floats) -> Floats:
         """Nerve fibre layer up to the disc: two humps along the arcades, thinning with distance, none at the fovea."""

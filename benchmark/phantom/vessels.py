@@ -96,7 +96,9 @@ class _Grower:
         period = (900.0 + 1700.0 * draw[0]) * (0.4 + 0.6 * min(at[-1] / 4000.0, 1.0))
         wave = ((0.2 + 0.8 * draw[2]) * np.sin(2 * np.pi * (at / period + draw[1]))).sum(axis=0)
         rise = np.minimum(at / 900.0, 1.0) * np.minimum((at[-1] - at) / 400.0 + 0.3, 1.0)
-        return wave * rise * wave_um * self.traits.tortuosity * min(1.0, at[-1] / 2500.0)
+        size = wave_um * self.traits.tortuosity * min(1.0, float(at[-1]) / 2500.0)
+        winding: Floats = wave * rise * size
+        return winding
 
     def trunk(self, up: int, side: int, kind: int, opening: float, length: float, width: float) -> None:
         """One arcade: a parabola leaving the disc upwards or downwards, bending to the temporal or nasal side."""
