@@ -7,6 +7,7 @@ which way nasal points in a picture. So `mirror` needs to change the label and n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -53,15 +54,30 @@ class Eye:
     cohort: str
     patient: int
     side: str
+    """Its label, "R" or "L"."""
+    drawn_as: str
+    """The label it was drawn under; differs from ``side`` in a mirrored eye."""
     disease: str
     severity: float
     traits: dict[str, float]
     shape: Shape
-    vessels: VesselTree
-    choroid: Choroid
+    vessel_traits: VesselTraits
     pigment_map: SmoothField
     scan: ScanPose
     photo: PhotoPose
+
+    @cached_property
+    def vessels(self) -> VesselTree:
+        """The vessel tree, grown when first asked for."""
+        return sample_vessels(self._stream("vessels"), self.disc, self.vessel_traits)
+
+    @cached_property
+    def choroid(self) -> Choroid:
+        """The choroid, sampled when first asked for."""
+        return sample_choroid(self._stream("choroid"), self.traits["choroid"], myopia=self.lesions.myopia)
+
+    def _stream(self, purpose: str) -> np.random.Generator:
+        return stream(self.seed, self.cohort, self.patient, self.drawn_as, purpose)
 
     @property
     def disc(self) -> Disc:
@@ -114,25 +130,17 @@ def sample_eye(seed: int, patient: int, side: str, *, cohort: str = "phantom", d
     lesions = sample_lesions(stream(seed, cohort, patient, side, "lesions"), disease, severity)
     glaucoma = 0.4 + 0.6 * severity if disease == "glaucoma" else 0.0
     disc = sample_disc(rng, traits["disc_size"], traits["cup"], myopia=lesions.myopia, glaucoma=glaucoma)
-    tree_traits = VesselTraits(
-        width=1.0 + 0.09 * traits["vessel_width"] - 0.08 * glaucoma,
-        arcade=traits["arcade"] - 1.2 * lesions.myopia,
-        tortuosity=float(np.exp(0.25 * traits["tortuosity"])) * (1.0 + 0.9 * lesions.membrane[0]),
-        avascular_um=float(
-            np.clip(norms.AVASCULAR_RADIUS_UM + norms.AVASCULAR_RADIUS_SD_UM * traits["avascular"], 120, 520)
-        ),
-    )
     return Eye(
         seed=seed,
         cohort=cohort,
         patient=patient,
         side=side,
+        drawn_as=side,
         disease=disease,
         severity=severity,
         traits=traits,
         shape=_shape(rng, traits, disc, lesions),
-        vessels=sample_vessels(rng, disc, tree_traits),
-        choroid=sample_choroid(rng, traits["choroid"], myopia=lesions.myopia),
+        vessel_traits=_vessel_traits(traits, lesions, glaucoma),
         pigment_map=smooth_field(rng, 900.0),
         scan=sample_scan_pose(rng, myopia=lesions.myopia),
         photo=sample_photo_pose(rng),
@@ -164,6 +172,16 @@ def _traits(seed: int, cohort: str, patient: int, rng: np.random.Generator) -> d
     ):
         traits[name] = link * cause + float(np.sqrt(1.0 - link**2)) * traits[name]
     return traits
+
+
+def _vessel_traits(traits: dict[str, float], lesions: Lesions, glaucoma: float) -> VesselTraits:
+    avascular = norms.AVASCULAR_RADIUS_UM + norms.AVASCULAR_RADIUS_SD_UM * traits["avascular"]
+    return VesselTraits(
+        width=1.0 + 0.09 * traits["vessel_width"] - 0.08 * glaucoma,
+        arcade=traits["arcade"] - 1.2 * lesions.myopia,
+        tortuosity=float(np.exp(0.25 * traits["tortuosity"])) * (1.0 + 0.9 * lesions.membrane[0]),
+        avascular_um=float(np.clip(avascular, 120.0, 520.0)),
+    )
 
 
 def _shape(rng: np.random.Generator, traits: dict[str, float], disc: Disc, lesions: Lesions) -> Shape:
