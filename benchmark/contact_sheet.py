@@ -179,8 +179,7 @@ def _bscan_panel(bscan: Image.Image | None, frame: int, eye: str) -> Image.Image
     panel = Image.new("RGB", (WIDTH, DEPTH + LABEL), PANEL)
     draw = ImageDraw.Draw(panel)
     _frame_label(draw, (10, 4), frame, size=18)
-    angle = f"{ANGLES_DEG[frame]:.0f}°".replace("-", "\N{MINUS SIGN}")
-    draw.text((WIDTH - 10, 6), angle, fill=TEXT, font=_font(17), anchor="ra")
+    draw.text((WIDTH - 10, 6), f"{ANGLES_DEG[frame]:.0f}°", fill=TEXT, font=_font(17), anchor="ra")
     if bscan is None:
         place = (WIDTH // 2, LABEL + DEPTH // 2)
         draw.text(place, "no truth in this copy", fill=FAINT, font=_font(18), anchor="mm")
