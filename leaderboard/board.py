@@ -1,0 +1,117 @@
+"""Boards: entries that may stand in one table because truth, split, phase, container and metric versions are equal.
+
+Grouping and naming only; the order inside a board is `leaderboard.ranking`. Called by `leaderboard.site`. Entries of
+different boards are never pooled, so a rescored entry leaves the board of the old metric version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fundus2oct.leaderboard.ranking import Row, order
+from fundus2oct.leaderboard.results_tree import Entry
+from fundus2oct.metrics.durable_file import canonical_json
+from fundus2oct.metrics.metric_card import MetricCard
+
+REFERENCE_KIND = "oracle"
+REFERENCE_METHOD = "real-vs-real"
+"""The row whose value is the least a perfect generator could reach at this number of eyes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """One table of comparable entries.
+
+    Attributes:
+        slug: name of its folder in the site.
+        cards: cards of the metrics that any of its entries holds, in the catalogue's order, the ranking metric first.
+        rows: its entries in order.
+    """
+
+    slug: str
+    cards: tuple[MetricCard, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def ranking_card(self) -> MetricCard:
+        """The card of the metric that orders the board."""
+        return self.cards[0]
+
+    @property
+    def any_result(self) -> dict[str, Any]:
+        """One result, for what all of them share: the first by team and method."""
+        return min((row.entry for row in self.rows), key=lambda e: e.submission.name).result
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """The dataset as its results describe it."""
+        told: dict[str, Any] = self.any_result["dataset"]
+        return told
+
+    @property
+    def title(self) -> str:
+        """The dataset in words."""
+        return str(self.dataset["title"] or self.dataset["name"])
+
+    @property
+    def ranked(self) -> tuple[Row, ...]:
+        """The rows that have a rank, best first."""
+        return tuple(row for row in self.rows if row.rank is not None)
+
+    @property
+    def reference(self) -> Entry | None:
+        """The real-against-real row, if it has a value."""
+        for row in self.rows:
+            entry = row.entry
+            is_reference = entry.kind == REFERENCE_KIND and entry.submission.method == REFERENCE_METHOD
+            if is_reference and entry.measured(self.ranking_card.name)["value"] is not None:
+                return entry
+        return None
+
+
+def make_boards(entries: Sequence[Entry], *, cards: Sequence[MetricCard], ranking_metric: str) -> tuple[Board, ...]:
+    """The boards that ``entries`` fall into, sorted by their slugs."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(canonical_json(board_key(entry)), []).append(entry)
+    boards = [
+        Board(
+            slug=_slug(group[0], key),
+            cards=_cards(group, cards, ranking_metric),
+            rows=order(group, _ranking_card(cards, ranking_metric)),
+        )
+        for key, group in groups.items()
+    ]
+    return tuple(sorted(boards, key=lambda board: board.slug))
+
+
+def board_key(entry: Entry) -> list[Any]:
+    """What must be equal for two entries to stand on one board."""
+    result = entry.result
+    dataset, protocol = result["dataset"], result["protocol"]
+    versions = protocol["metric_versions"] | {name: m["version"] for name, m in result["metrics"].items()}
+    return [dataset["truth_hash"], dataset["split"], result["phase"], protocol["container"], versions]
+
+
+def _place(entry: Entry) -> tuple[str, ...]:
+    dataset = entry.result["dataset"]
+    return dataset["name"], dataset["version"], dataset["split"], entry.result["phase"]
+
+
+def _slug(entry: Entry, key: str) -> str:
+    words = re.sub(r"[^a-z0-9.]+", "-", "-".join(_place(entry)).lower()).strip("-.")
+    return f"{words}-{hashlib.sha256(key.encode('utf-8')).hexdigest()[:8]}"
+
+
+def _ranking_card(cards: Sequence[MetricCard], ranking_metric: str) -> MetricCard:
+    return next(card for card in cards if card.name == ranking_metric)
+
+
+def _cards(group: Sequence[Entry], cards: Sequence[MetricCard], ranking_metric: str) -> tuple[MetricCard, ...]:
+    ranking_card = _ranking_card(cards, ranking_metric)
+    held = {name for entry in group for name in entry.result["metrics"]}
+    return (ranking_card, *(card for card in cards if card is not ranking_card and card.name in held))

@@ -1,0 +1,199 @@
+"""What the template of a board shows, as plain text cells: no decision is left to the template.
+
+Called by `leaderboard.pages`. The order comes from `leaderboard.ranking`, the judgement from `leaderboard.lead`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from fundus2oct.leaderboard import interval_drawing
+from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.interval_drawing import Axis
+from fundus2oct.leaderboard.lead import Lead, judge_lead
+from fundus2oct.leaderboard.number_text import fixed, interval, percent, plain, signed
+from fundus2oct.leaderboard.published import Published, PublishedRow, read_published
+from fundus2oct.leaderboard.ranking import Row
+from fundus2oct.leaderboard.results_tree import Entry
+from fundus2oct.metrics.metric_card import MetricCard
+
+REDUCED_ISOLATION = ("none", "reduced")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One measured value as text.
+
+    Attributes:
+        label: heading of its column, repeated where the table is stacked.
+        value: the number with the card's decimals, or a dash.
+        interval: the interval in brackets; empty when there is none.
+        reason: why there is no value; empty when there is one.
+    """
+
+    label: str
+    value: str
+    interval: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowView:
+    """One row of a board as text."""
+
+    rank: str
+    standing: str
+    title: str
+    team: str
+    method: str
+    kind: str
+    marks: str
+    notes: tuple[str, ...]
+    is_reference: bool
+    ranking: Cell
+    drawing: Markup
+    beyond_reference: str
+    others: tuple[Cell, ...]
+    n_eyes: str
+    n_failed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedView:
+    """The table of published numbers with one text per metric of the board."""
+
+    told: Published
+    rows: tuple[tuple[PublishedRow, tuple[str, ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardView:
+    """Everything the template of a board shows beside the board itself."""
+
+    board: Board
+    lead: Lead
+    leader_cell: Cell | None
+    axis: Markup
+    axis_is_square_root: bool
+    reference: Cell | None
+    levels: str
+    rows: tuple[RowView, ...]
+    footnotes: tuple[tuple[str, str], ...]
+    policies: tuple[str, ...]
+    published: PublishedView
+
+
+def view_board(board: Board) -> BoardView:
+    """Turn ``board`` into text and drawings."""
+    card, lead = board.ranking_card, judge_lead(board)
+    axis = interval_drawing.make_axis((row.entry for row in board.rows), card)
+    return BoardView(
+        board=board,
+        lead=lead,
+        leader_cell=make_cell(lead.leaders[0].entry, card) if lead.leaders else None,
+        axis=interval_drawing.draw_axis(axis) if axis else Markup(""),
+        axis_is_square_root=axis is not None and axis.is_square_root,
+        reference=make_cell(board.reference, card) if board.reference else None,
+        levels=interval_levels([row.entry for row in board.rows], board.cards),
+        rows=tuple(_view_row(row, board, axis) for row in board.rows),
+        footnotes=tuple(_footnotes(board)),
+        policies=protocol_texts(board, "failure_policy"),
+        published=_view_published(board.cards),
+    )
+
+
+def make_cell(entry: Entry, card: MetricCard) -> Cell:
+    """One metric of one entry as text."""
+    measured = entry.measured(card.name)
+    value, uncertainty = measured["value"], measured["uncertainty"]
+    has_interval = value is not None and uncertainty is not None
+    return Cell(
+        label=card.abbreviation,
+        value="–" if value is None else fixed(value, card.decimals),
+        interval=interval(uncertainty["interval"], card.decimals) if has_interval else "",
+        reason=measured["reason"] or "",
+    )
+
+
+def interval_levels(entries: Sequence[Entry], cards: Sequence[MetricCard]) -> str:
+    """The confidence levels of the intervals shown, such as "95 %"; empty when there is no interval."""
+    uncertain = [entry.measured(card.name)["uncertainty"] for entry in entries for card in cards]
+    return " or ".join(percent(level) for level in sorted({u["level"] for u in uncertain if u}))
+
+
+def protocol_texts(board: Board, key: str) -> tuple[str, ...]:
+    """The different texts of one protocol key on a board: one, unless harness versions worded it differently."""
+    return tuple(sorted({row.entry.result["protocol"][key] for row in board.rows}))
+
+
+def _view_row(row: Row, board: Board, axis: Axis | None) -> RowView:
+    entry, card, cases = row.entry, board.ranking_card, row.entry.result["cases"]
+    n_eyes = entry.measured(card.name)["n_cases"]
+    return RowView(
+        rank="" if row.rank is None else str(row.rank),
+        standing=_standing(row),
+        title=entry.title,
+        team=entry.submission.team,
+        method=entry.submission.method,
+        kind=entry.kind,
+        marks=_marks(row),
+        notes=_notes(row),
+        is_reference=entry is board.reference,
+        ranking=make_cell(entry, card),
+        drawing=interval_drawing.draw_row(entry, board.reference, axis, card) if axis else Markup(""),
+        beyond_reference=_beyond(entry, board.reference, card),
+        others=tuple(make_cell(entry, other) for other in board.cards[1:]),
+        n_eyes=plain(n_eyes),
+        n_failed=plain(cases["failed"]),
+    )
+
+
+def _standing(row: Row) -> str:
+    if row.rank is not None:
+        return "ranked"
+    return "control" if row.is_control and not row.reasons else "shown"
+
+
+def _marks(row: Row) -> str:
+    """Footnote marks of a ranked row."""
+    if row.is_control:
+        return ""
+    without_walls = row.entry.result["run"]["isolation"] in REDUCED_ISOLATION
+    return ("†" if row.provisional else "") + ("‡" if without_walls else "")
+
+
+def _notes(row: Row) -> tuple[str, ...]:
+    prefix = "" if row.is_control else "Shown, not ranked: "
+    reasons = [prefix + "; ".join(row.reasons)] if row.reasons else []
+    flags = [flag.replace("-", " ") for flag in row.entry.result["flags"]]
+    return (*reasons, *([f"Flagged: {', '.join(flags)}"] if flags else []))
+
+
+def _beyond(entry: Entry, reference: Entry | None, card: MetricCard) -> str:
+    value = entry.measured(card.name)["value"]
+    if reference is None or value is None:
+        return "–"
+    return "0" if entry is reference else signed(value - reference.measured(card.name)["value"], card.decimals)
+
+
+def _footnotes(board: Board) -> list[tuple[str, str]]:
+    used = "".join(_marks(row) for row in board.rows)
+    told = {
+        "†": "Ranked provisionally: eligibility not assessed yet. Nobody has tested whether this entry uses the "
+        "photograph and whether it repeats its training eyes.",
+        "‡": "Generated without full isolation of the participant's code.",
+    }
+    return [(mark, text) for mark, text in told.items() if mark in used]
+
+
+def _view_published(cards: Sequence[MetricCard]) -> PublishedView:
+    told = read_published()
+    return PublishedView(
+        told=told,
+        rows=tuple(
+            (row, tuple(plain(row.values[c.name]) if c.name in row.values else "–" for c in cards)) for row in told.rows
+        ),
+    )

@@ -1,0 +1,148 @@
+"""Small drawings of a value and its interval against the real-against-real reference, made at build time.
+
+Every drawing of a board has the same axis. Positions are percentages of the cell, so that the reference lines of
+neighbouring rows join into one. Only our own numbers enter the SVG; its colours are the stylesheet's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from fundus2oct.leaderboard.number_text import plain
+from fundus2oct.leaderboard.results_tree import Entry
+from fundus2oct.metrics.metric_card import MetricCard
+
+MARGIN_PERCENT = 4.0
+"""Room at both ends of the axis, so that no mark is cut."""
+
+MARK_HEIGHT_EM = 1.23
+"""Height of the marks below the cell's upper edge: the middle of the value's own line, however tall the row."""
+
+TICK_GAP_PERCENT = 19.0
+"""Least distance between two labelled ticks."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A horizontal axis from ``low`` to ``high``.
+
+    A square-root axis suits a squared distance, whose values span orders of magnitude and reach zero.
+    """
+
+    low: float
+    high: float
+    is_square_root: bool
+
+    def percent(self, value: float) -> float:
+        """Place of ``value`` as a percentage of the width; values outside are put at the ends."""
+        low, at, high = (self._scaled(min(max(v, self.low), self.high)) for v in (self.low, value, self.high))
+        share = (at - low) / (high - low) if high > low else 0.5
+        return MARGIN_PERCENT + (100 - 2 * MARGIN_PERCENT) * share
+
+    def ticks(self) -> tuple[float, ...]:
+        """Round values (1, 2 or 5 times a power of ten) far enough apart to be labelled."""
+        step = 10.0 ** math.floor(math.log10(max(self.high - self.low, 1e-12)))
+        candidates = self._round_values(step)
+        kept: list[float] = []
+        for value in candidates:
+            if not kept or self.percent(value) - self.percent(kept[-1]) >= TICK_GAP_PERCENT:
+                kept.append(value)
+        return tuple(kept)
+
+    def _round_values(self, step: float) -> list[float]:
+        if self.is_square_root:
+            series = [0.0, *(m * step * scale for scale in (0.01, 0.1, 1.0) for m in (1, 2, 5))]
+        else:
+            first = math.ceil(self.low / (step / 2))
+            series = [(first + i) * step / 2 for i in range(25)]
+        return [value for value in series if self.low <= value <= self.high]
+
+    def _scaled(self, value: float) -> float:
+        return math.sqrt(value) if self.is_square_root else value
+
+
+def make_axis(entries: Iterable[Entry], card: MetricCard) -> Axis | None:
+    """The axis that holds every value and interval of a board; None when there is no value at all.
+
+    A metric that is 0 at best and lower is better gets a square-root axis from 0.
+    """
+    numbers = [number for entry in entries for number in _numbers(entry, card)]
+    if not numbers:
+        return None
+    if card.direction == "lower" and card.best == 0 and min(numbers) >= 0:
+        return Axis(0.0, max(numbers) or 1.0, is_square_root=True)
+    return Axis(min(numbers), max(numbers), is_square_root=False)
+
+
+def draw_row(entry: Entry, reference: Entry | None, axis: Axis, card: MetricCard) -> Markup:
+    """One row: the reference as line and band, the entry's interval as bar, its value as dot."""
+    marks: list[Markup] = []
+    if reference is not None:
+        marks.extend(_reference_marks(reference, axis, card))
+    measured = entry.measured(card.name)
+    if measured["value"] is not None:
+        marks.extend(_entry_marks(measured, axis))
+    return _svg("drawing", marks)
+
+
+def draw_axis(axis: Axis) -> Markup:
+    """The head of the column: tick labels at their places."""
+    labels = [
+        Markup('<text x="{}%" y="50%" dy="0.35em" text-anchor="middle">{}</text>').format(_at(axis, tick), plain(tick))
+        for tick in axis.ticks()
+    ]
+    return _svg("drawing axis", labels)
+
+
+def _numbers(entry: Entry, card: MetricCard) -> list[float]:
+    measured = entry.measured(card.name)
+    if measured["value"] is None:
+        return []
+    bounds = measured["uncertainty"]["interval"] if measured["uncertainty"] else []
+    # An interval may reach below the least possible value; the axis does not.
+    floor = [max(bound, 0.0) for bound in bounds] if card.best == 0 and card.direction == "lower" else bounds
+    return [measured["value"], *floor]
+
+
+def _reference_marks(reference: Entry, axis: Axis, card: MetricCard) -> list[Markup]:
+    measured = reference.measured(card.name)
+    marks: list[Markup] = []
+    if measured["uncertainty"]:
+        low, high = (axis.percent(bound) for bound in measured["uncertainty"]["interval"])
+        marks.append(
+            Markup('<rect class="band" x="{}%" y="0" width="{}%" height="100%"/>').format(_two(low), _two(high - low))
+        )
+    line = Markup('<line class="reference" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>')
+    marks.append(line.format(_at(axis, measured["value"])))
+    return marks
+
+
+def _entry_marks(measured: dict[str, Any], axis: Axis) -> list[Markup]:
+    """Marks in an inner drawing whose y = 0 lies at the height of the value's text."""
+    marks = [Markup('<svg y="{}em">').format(MARK_HEIGHT_EM)]
+    if measured["uncertainty"]:
+        low, high = (_at(axis, bound) for bound in measured["uncertainty"]["interval"])
+        marks.append(Markup('<line class="bar" x1="{}%" x2="{}%" y1="0" y2="0"/>').format(low, high))
+        end = Markup('<line class="bar" x1="{0}%" x2="{0}%" y1="-5" y2="5"/>')
+        marks.extend(end.format(place) for place in (low, high))
+    marks.append(Markup('<circle class="dot" cx="{}%" cy="0" r="3"/>').format(_at(axis, measured["value"])))
+    return [*marks, Markup("</svg>")]
+
+
+def _svg(classes: str, marks: Sequence[Markup]) -> Markup:
+    """The text of the neighbouring cell says the same, so that readers of a screen skip the drawing."""
+    opening = Markup('<svg class="{}" width="100%" height="100%" aria-hidden="true" focusable="false">').format(classes)
+    return opening + Markup("").join(marks) + Markup("</svg>")
+
+
+def _at(axis: Axis, value: float) -> str:
+    return _two(axis.percent(value))
+
+
+def _two(percent: float) -> str:
+    return f"{percent:.2f}"

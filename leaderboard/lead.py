@@ -1,0 +1,103 @@
+"""Who leads a board, and whether the lead is real, in sentences made from the numbers and nothing else.
+
+Overlap of intervals is all that aggregates allow; it is weaker than a paired test, and the sentences claim no more.
+Called by the view of the board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.number_text import fixed, shown_value
+from fundus2oct.leaderboard.ranking import Row, fails_too_often
+from fundus2oct.leaderboard.results_tree import Entry
+from fundus2oct.metrics.metric_card import MetricCard
+
+CONTROL_KIND = "trivial"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """The answer to "who leads, and is it real?".
+
+    Attributes:
+        leaders: the rows that share rank 1; empty when nothing is ranked.
+        verdict: a few words.
+        sentences: what the verdict rests on.
+    """
+
+    leaders: tuple[Row, ...]
+    verdict: str
+    sentences: tuple[str, ...]
+
+
+def judge_lead(board: Board) -> Lead:
+    """Who leads ``board``, judged against the next rank and against the best trivial control."""
+    card = board.ranking_card
+    leaders = tuple(row for row in board.ranked if row.rank == 1)
+    if not leaders:
+        return Lead(leaders=(), verdict="Nobody leads", sentences=("No entry is ranked.",))
+    leader = leaders[0].entry
+    beats_control, control_sentences = _against_control(leader, board)
+    beats_next, next_sentences = _against_next(leaders, board)
+    sentences = (*control_sentences, *next_sentences)
+    if beats_control is False:
+        return Lead(
+            leaders=leaders, verdict=f"No better than a trivial control in {card.abbreviation}", sentences=sentences
+        )
+    verdicts = {
+        True: "The intervals of first and second are apart",
+        False: "Not shown",
+        None: "Nothing to compare with",
+    }
+    return Lead(leaders=leaders, verdict=verdicts[beats_next], sentences=sentences)
+
+
+def _against_next(leaders: Sequence[Row], board: Board) -> tuple[bool | None, tuple[str, ...]]:
+    if len(leaders) > 1:
+        return False, (f"{len(leaders)} entries share rank 1.",)
+    followers = [row for row in board.ranked if row.rank != 1]
+    if not followers:
+        return None, ("One entry is ranked: there is no second.",)
+    leader, follower = leaders[0].entry, followers[0].entry
+    apart = intervals_apart(leader, follower, board.ranking_card)
+    second = f"second place, {_named(follower, board.ranking_card)}"
+    if apart is None:
+        return None, (f"Without intervals nothing can be said against {second}.",)
+    if apart:
+        return True, (f"The leader's interval does not overlap that of {second}.",)
+    return False, (f"The leader's interval overlaps that of {second}: their order may be chance.",)
+
+
+def _against_control(leader: Entry, board: Board) -> tuple[bool | None, tuple[str, ...]]:
+    """Whether the leader is clearly better than the best trivial control; None without such a row."""
+    card = board.ranking_card
+    controls = [row.entry for row in board.rows if row.entry.kind == CONTROL_KIND and _counts(row.entry, card)]
+    if not controls:
+        return None, ()
+    best = controls[0]
+    value, control_value = (shown_value(e.measured(card.name)["value"], card.decimals) for e in (leader, best))
+    if not card.is_better(value, control_value):
+        return False, (f"{_named(best, card)}, a trivial control, is at least as good.",)
+    if intervals_apart(leader, best, card) is False:
+        return False, (f"The leader's interval overlaps that of {_named(best, card)}, a trivial control.",)
+    return True, (f"The best trivial control is {_named(best, card)}.",)
+
+
+def intervals_apart(a: Entry, b: Entry, card: MetricCard) -> bool | None:
+    """Whether the intervals of two entries do not touch; None when one of them has none."""
+    uncertain = [entry.measured(card.name)["uncertainty"] for entry in (a, b)]
+    if not all(uncertain):
+        return None
+    (a_low, a_high), (b_low, b_high) = (uncertainty["interval"] for uncertainty in uncertain)
+    return bool(a_high < b_low or b_high < a_low)
+
+
+def _counts(entry: Entry, card: MetricCard) -> bool:
+    return entry.measured(card.name)["value"] is not None and not fails_too_often(entry)
+
+
+def _named(entry: Entry, card: MetricCard) -> str:
+    return f"{entry.title} ({fixed(entry.measured(card.name)['value'], card.decimals)})"

@@ -1,0 +1,217 @@
+"""Reading the tree of results: every record of every entry, checked, or every bad file named.
+
+``ROOT/<team>/<method>/submission.toml`` and ``ROOT/<team>/<method>/results/<dataset>-<version>/<phase>/<record>``.
+Nothing is ranked or drawn here. Called by `leaderboard.site`; the caller gets good entries or one error that lists
+every file at fault, so that a board never silently lacks a row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fundus2oct.benchmark import submission_file
+from fundus2oct.benchmark.result_file import RESULT_NAME, Result, list_records, read_result
+from fundus2oct.benchmark.submission_file import Submission
+from fundus2oct.leaderboard.safe_text import visible_everywhere
+from fundus2oct.metrics.durable_file import sha256_file
+from fundus2oct.metrics.errors import BenchError, BenchErrors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One result file.
+
+    Attributes:
+        name: its file name without the ending, such as ``0001-89abcdef``.
+        result: its content, with unseen characters made visible.
+    """
+
+    name: str
+    result: Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One method in one phase of one dataset.
+
+    Attributes:
+        submission: what readers are told about it.
+        records: its records, oldest first; the last one counts.
+    """
+
+    submission: Submission
+    records: tuple[Record, ...]
+
+    @property
+    def result(self) -> Result:
+        """The result that counts: the latest."""
+        return self.records[-1].result
+
+    @property
+    def title(self) -> str:
+        """The method's name for readers."""
+        return self.submission.title or self.submission.method
+
+    @property
+    def kind(self) -> str:
+        """The kind fixed when it was scored; `submission.toml` cannot change it afterwards."""
+        return str(self.result["entry"]["kind"])
+
+    def measured(self, metric: str) -> dict[str, Any]:
+        """One metric of the latest result; a metric it does not hold is null with a reason."""
+        absent = {
+            "version": "",
+            "value": None,
+            "reason": "not computed for this entry",
+            "n_cases": 0,
+            "n_patients": 0,
+            "uncertainty": None,
+        }
+        found: dict[str, Any] = self.result["metrics"].get(metric, absent)
+        return found
+
+
+def read_entries(root: Path) -> tuple[Entry, ...]:
+    """Every entry under ``root``, sorted by team, method, dataset and phase.
+
+    Raises:
+        BenchError: the one problem, or BenchErrors with all of them; exit code 3.
+    """
+    if not root.is_dir():
+        raise BenchError(
+            "E_RESULTS",
+            "no such folder of results",
+            where=root,
+            expected="a folder <team>/<method>/results/...",
+            fix="run `bench score` first, or name the folder it wrote",
+        )
+    entries: list[Entry] = []
+    problems: list[BenchError] = []
+    for phase_folder in _phase_folders(root):
+        try:
+            entries.append(_read_entry(phase_folder))
+        except BenchErrors as error:
+            problems.extend(error.problems)
+        except BenchError as error:
+            problems.append(error)
+    if problems:
+        raise problems[0] if len(problems) == 1 else BenchErrors(problems, where=root)
+    if not entries:
+        raise BenchError(
+            "E_RESULTS",
+            "no result found",
+            where=root,
+            expected="<team>/<method>/results/<dataset>-<version>/<phase>/<record>.json",
+            fix="run `bench score` first",
+        )
+    return tuple(entries)
+
+
+def _phase_folders(root: Path) -> Iterator[Path]:
+    """Folders of records: ``root/<team>/<method>/results/<dataset>-<version>/<phase>``."""
+    for team in _folders(root):
+        for method in _folders(team):
+            for dataset in _folders(method / "results"):
+                yield from (phase for phase in _folders(dataset) if _visible_files(phase))
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _read_entry(phase_folder: Path) -> Entry:
+    problems = [_unknown_file(p) for p in _visible_files(phase_folder) if not RESULT_NAME.fullmatch(p.name)]
+    records: list[Record] = []
+    for path in list_records(phase_folder):
+        try:
+            records.append(_read_record(path, phase_folder))
+        except BenchError as error:
+            problems.append(error)
+    if problems:
+        raise BenchErrors(problems, where=phase_folder)
+    return Entry(submission=_read_texts(phase_folder, records[-1].result), records=tuple(records))
+
+
+def _unknown_file(path: Path) -> BenchError:
+    return BenchError(
+        "E_RECORD", "unknown file among the records", where=path, expected=RESULT_NAME.pattern, fix="move it elsewhere"
+    )
+
+
+def _read_record(path: Path, phase_folder: Path) -> Record:
+    result = read_result(path)
+    _check_digest(path)
+    _check_place(result, path, phase_folder)
+    for name, measured in result["metrics"].items():
+        _check_numbers(measured, f"{path}, metric {name}")
+    return Record(name=path.stem, result=visible_everywhere(result))
+
+
+def _check_digest(path: Path) -> None:
+    named, found = path.stem.split("-")[1], sha256_file(path)[:8]
+    if named != found:
+        raise BenchError(
+            "E_RECORD",
+            "the record was changed after it was filed",
+            where=path,
+            expected=f"sha256 starting with {named}",
+            found=found,
+            fix="records are append-only: put the original back and score again",
+        )
+
+
+def _check_place(result: Result, path: Path, phase_folder: Path) -> None:
+    entry, dataset = result["entry"], result["dataset"]
+    told = (entry["team"], entry["method"], f"{dataset['name']}-{dataset['version']}", result["phase"])
+    dataset_folder = phase_folder.parent
+    method_folder = dataset_folder.parent.parent
+    place = (method_folder.parent.name, method_folder.name, dataset_folder.name, phase_folder.name)
+    slugs = (told[0], told[1], told[3])
+    if told != place or not all(submission_file.SLUG.fullmatch(slug) for slug in slugs):
+        raise BenchError(
+            "E_RECORD", "the record belongs elsewhere", where=path, expected="/".join(told), found="/".join(place)
+        )
+
+
+def _check_numbers(measured: dict[str, Any], where: str) -> None:
+    uncertainty = measured["uncertainty"] or {"interval": [0, 0], "standard_error": 0}
+    low, high = uncertainty["interval"]
+    numbers = [measured["value"] or 0, low, high, uncertainty["standard_error"]]
+    if any(abs(number) > 1e15 or not math.isfinite(number) for number in numbers) or low > high:
+        raise BenchError(
+            "E_SCHEMA",
+            "impossible number",
+            where=where,
+            expected="low <= high, all below 1e15",
+            found=str(numbers)[:80],
+        )
+
+
+def _read_texts(phase_folder: Path, result: Result) -> Submission:
+    """What readers are told: `submission.toml` where there is one, else the record's own words."""
+    method_folder = phase_folder.parent.parent.parent
+    told = result["entry"]
+    if not (method_folder / submission_file.FILE_NAME).exists():
+        links = tuple(link for link in told["links"] if submission_file.are_safe_links([link]))
+        return Submission(**{**told, "links": links})
+    submission = submission_file.read_submission(method_folder)
+    if (submission.team, submission.method, submission.kind) != (told["team"], told["method"], told["kind"]):
+        raise BenchError(
+            "E_MANIFEST",
+            "team, method or kind differ from the latest record",
+            where=method_folder / submission_file.FILE_NAME,
+            expected=f"{told['team']}/{told['method']}, {told['kind']}",
+            found=f"{submission.name}, {submission.kind}",
+            fix="score the entry again, or put the file back",
+        )
+    return submission

@@ -1,0 +1,60 @@
+"""Strangers' text made fit to show: every character visible, or visibly replaced.
+
+Escaping for HTML is the templates' work; here go the characters that escaping leaves alone and that still lie to a
+reader: control, bidirectional and zero-width characters, lone surrogates. Called by the reader of the results tree
+and by the BibTeX writer.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_BIBTEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+} | {mark: "\\" + mark for mark in "#$%&_"}
+
+
+def visible(text: str) -> str:
+    r"""``text`` in NFC with every unseen character but the line feed replaced by U+FFFD.
+
+    >>> visible("a\u202eb\x00")
+    'a�b�'
+    """
+    seen = (c if c == "\n" or unicodedata.category(c) not in _UNSEEN else REPLACEMENT for c in text)
+    return unicodedata.normalize("NFC", "".join(seen))
+
+
+def visible_everywhere(value: Any) -> Any:
+    """A parsed JSON value with `visible` applied to every text in it, keys included."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, list):
+        return [visible_everywhere(item) for item in value]
+    if isinstance(value, dict):
+        return {visible(key): visible_everywhere(item) for key, item in value.items()}
+    return value
+
+
+def one_line(text: str) -> str:
+    r"""``text`` with every run of white space as one space.
+
+    >>> one_line("a\n  b")
+    'a b'
+    """
+    return " ".join(text.split())
+
+
+def bibtex_text(text: str) -> str:
+    r"""``text`` as the value of a BibTeX field: one line, nothing that ends the field or starts a command.
+
+    >>> bibtex_text("50 % {x}")
+    '50 \\% \\{x\\}'
+    """
+    return "".join(_BIBTEX.get(character, character) for character in one_line(text))

@@ -1,0 +1,61 @@
+"""From a tree of results to a site, in three steps: read everything, render everything, put it in place.
+
+Any bad file ends the first step, so that the old site stays untouched. Called by the command `bench leaderboard build`
+and by the demo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fundus2oct.leaderboard.board import Board, make_boards
+from fundus2oct.leaderboard.pages import Site, render_site
+from fundus2oct.leaderboard.results_tree import read_entries
+from fundus2oct.leaderboard.site_folder import check_replaceable, replace_site
+from fundus2oct.metrics.errors import BenchError
+from fundus2oct.metrics.metric_card import MetricCard
+
+DEFAULT_TITLE = "Fundus2OCT Bench"
+
+
+def build_site(
+    results_root: Path,
+    out: Path,
+    *,
+    cards: Sequence[MetricCard],
+    ranking_metric: str,
+    title: str = DEFAULT_TITLE,
+) -> tuple[Board, ...]:
+    """Build the whole site of the results under ``results_root`` into the folder ``out``.
+
+    Args:
+        results_root: folder of ``<team>/<method>/results/...``.
+        out: the site's folder; replaced as a whole.
+        cards: the metrics' cards in the order of the board's columns.
+        ranking_metric: name of the card that orders the boards.
+        title: name of the site.
+
+    Returns:
+        the boards of the site.
+
+    Raises:
+        BenchError: E_RESULTS, E_SITE, E_DISK or what is wrong with a result; the old site stays.
+    """
+    _check_apart(results_root, out)
+    check_replaceable(out)
+    boards = make_boards(read_entries(results_root), cards=cards, ranking_metric=ranking_metric)
+    replace_site(out, render_site(Site(title=title, boards=boards)))
+    return boards
+
+
+def _check_apart(results_root: Path, out: Path) -> None:
+    root, site = results_root.resolve(), out.resolve()
+    if root == site or root in site.parents or site in root.parents:
+        raise BenchError(
+            "E_SITE",
+            "site and results overlap",
+            where=out,
+            expected=f"a folder outside {results_root}",
+            fix="choose another --out",
+        )

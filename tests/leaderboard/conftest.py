@@ -1,0 +1,272 @@
+"""Made results for the tests of the board: valid records with chosen numbers, filed as the scorer files them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result, publish_result
+from fundus2oct.leaderboard.board import Board, make_boards
+from fundus2oct.leaderboard.results_tree import read_entries
+from fundus2oct.leaderboard.site import build_site
+from fundus2oct.metrics import catalogue
+from fundus2oct.metrics.metric_card import MetricCard
+
+FVD = dataclasses.replace(
+    catalogue.card("fvd"),
+    abbreviation="FVD",
+    direction="lower",
+    best=0.0,
+    decimals=1,
+    version="fvd-v1",
+    parameters={"network": "a stand-in", "frames": "16"},
+    description=("A first paragraph.", "A second one."),
+    formula="FVD = |μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½)",
+    traps=("It rewards sameness.", "It cannot see the photograph."),
+)
+SSIM = dataclasses.replace(
+    catalogue.card("ssim"),
+    abbreviation="SSIM",
+    direction="higher",
+    worst=-1.0,
+    decimals=4,
+    version="ssim-v1",
+    formula="SSIM = …",
+    traps=("Blur gains.",),
+    source="Somebody, 2004",
+)
+PSNR = dataclasses.replace(catalogue.card("psnr"), abbreviation="PSNR", decimals=2, version="psnr-v1")
+CARDS = (FVD, SSIM, PSNR)
+
+
+def digest(text: str) -> str:
+    """A made-up hash that depends on ``text``."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def measured(card: MetricCard, value: float | None, *, spread: float = 0.0) -> dict[str, Any]:
+    """One metric of a record; an interval of +- ``spread`` unless it is 0."""
+    uncertainty = None
+    if value is not None and spread:
+        uncertainty = {
+            "method": "delete-one-patient jackknife" if card.level == "set" else "bootstrap by patient",
+            "standard_error": spread / 2,
+            "level": 0.95,
+            "interval": [value - spread, value + spread],
+            "estimand": f"expected {card.abbreviation} at this number of patients",
+        }
+    return {
+        "version": card.version,
+        "value": value,
+        "reason": "the feature network was not installed" if value is None else None,
+        "n_cases": 24,
+        "n_patients": 12,
+        "uncertainty": uncertainty,
+    }
+
+
+def make_result(method: str, fvd: float | None, **changes: Any) -> Result:
+    """A valid record; ``changes`` name what differs from a plain submission without a failure."""
+    given: dict[str, Any] = {
+        "team": "team-a",
+        "kind": "submission",
+        "title": "",
+        "description": "What it does.",
+        "links": [],
+        "spread": 0.0,
+        "ssim": 0.31,
+        "psnr": 17.5,
+        "failed": 0,
+        "eligible": None,
+        "reasons": [],
+        "truth": "truth",
+        "split": "test",
+        "phase": "demo",
+        "dataset_version": "1.0",
+        "dataset_title": "Retinal phantom, mini",
+        "isolation": "bubblewrap",
+        "flags": [],
+        "cards": CARDS,
+    }
+    unknown = changes.keys() - given.keys()
+    if unknown:
+        raise TypeError(f"unknown changes: {sorted(unknown)}")
+    given |= changes
+    fvd_card, ssim_card, psnr_card = given["cards"]
+    metrics = {
+        "fvd": measured(fvd_card, fvd, spread=given["spread"]),
+        "ssim": measured(ssim_card, given["ssim"], spread=0.0 if fvd == 0 else 0.012),
+        "psnr": measured(psnr_card, given["psnr"], spread=0.0 if fvd == 0 else 0.34),
+    }
+    return {
+        "schema": SCHEMA_NAME,
+        "schema_version": SCHEMA_VERSION,
+        "entry": {
+            "team": given["team"],
+            "method": method,
+            "kind": given["kind"],
+            "title": given["title"],
+            "description": given["description"],
+            "licence": "Apache-2.0",
+            "external_data": "",
+            "links": given["links"],
+        },
+        "phase": given["phase"],
+        "dataset": {
+            "name": "phantom-mini",
+            "version": given["dataset_version"],
+            "title": given["dataset_title"],
+            "description": "Made eyes with one hidden anatomy behind photograph and OCT. A software benchmark, not "
+            "clinical evidence.",
+            "licence": "CC0-1.0",
+            "pictures_may_be_published": True,
+            "split": given["split"],
+            "inputs_hash": digest(f"inputs {given['truth']}"),
+            "truth_hash": digest(given["truth"]),
+            "n_cases": 24,
+            "n_patients": 12,
+        },
+        "protocol": {
+            "container": "raw",
+            "failure_policy": "A missing or failed case gets each case metric's declared worst value, and enters set "
+            "metrics as an all-black volume. A run with more than 5 % failed cases is not ranked.",
+            "headline_mean": "B-scans -> eye -> patient -> mean over patients",
+            "metric_versions": {name: m["version"] for name, m in metrics.items()},
+        },
+        "run": {
+            "generator": f"fundus2oct.baselines.{method.replace('-', '_')}:make_generator",
+            "generator_hash": digest(f"generator {method}"),
+            "seed": 0,
+            "volumes_hash": digest(f"volumes {method} {fvd}"),
+            "isolation": given["isolation"],
+            "versions": {"numpy": "2.1.0", "python": "3.11.7"},
+        },
+        "cases": {
+            "expected": 24,
+            "scored": 24 - given["failed"],
+            "failed": given["failed"],
+            "failures": {"E_MISSING": given["failed"]} if given["failed"] else {},
+        },
+        "metrics": metrics,
+        "eligible": {"value": given["eligible"], "reasons": given["reasons"]},
+        "flags": given["flags"],
+        "sample": None,
+        "versions": {"fundus2oct": "0.1.0", "torch": "2.6.0"},
+    }
+
+
+def realistic_results() -> list[Result]:
+    """The rows of a demo board, and a few submissions."""
+    real = {"team": "oracle", "isolation": "not-applicable"}
+    ours = {"team": "baselines", "isolation": "none"}
+    return [
+        make_result("truth-copy", 0.0, kind="oracle", title="Copy of the truth", ssim=1.0, psnr=60.0, **real),
+        make_result(
+            "real-vs-real", 90.3, kind="oracle", title="Other real eyes", spread=14.2, ssim=0.2143, psnr=14.02, **real
+        ),
+        make_result(
+            "truth-blurred",
+            412.7,
+            kind="degraded-truth",
+            title="Blurred truth",
+            spread=22.0,
+            ssim=0.5312,
+            psnr=20.11,
+            **real,
+        ),
+        make_result("nearest-fundus", 100.4, kind="trivial", title="Nearest fundus", spread=15.1, ssim=0.2291, **ours),
+        make_result("random-train", 110.2, kind="trivial", title="Random training eye", spread=16.0, ssim=0.21, **ours),
+        make_result("ridge", 603.8, kind="baseline", title="Ridge regression", spread=31.5, ssim=0.4421, **ours),
+        make_result("mean-volume", 905.6, kind="trivial", title="Mean volume", spread=28.1, ssim=0.4713, **ours),
+        make_result(
+            "constant",
+            2511.0,
+            kind="trivial",
+            title="Constant grey",
+            spread=40.2,
+            ssim=0.1012,
+            psnr=11.8,
+            flags=["constant-volumes"],
+            **ours,
+        ),
+    ]
+
+
+def submitted_results() -> list[Result]:
+    """Strangers' entries: a good one, a close second, a refused one, a failing one and one without a number."""
+    return [
+        make_result(
+            "latent-diffusion",
+            214.6,
+            team="retina-lab",
+            title="Latent diffusion with sibling attention",
+            spread=18.0,
+            eligible=True,
+            links=["https://arxiv.org/abs/2506.07542"],
+        ),
+        make_result("flow", 231.9, team="octave", title="Flow matching", spread=21.0, eligible=True, failed=1),
+        make_result(
+            "memory",
+            96.0,
+            team="copycats",
+            title="Memory",
+            spread=14.0,
+            eligible=False,
+            reasons=["the lower 97.5 % bound of its shuffled-fundus gap is not above zero"],
+        ),
+        make_result("fast-gan", 180.0, team="haste", title="Fast GAN", spread=30.0, failed=3, isolation="reduced"),
+        make_result("crash", None, team="haste", title="Crash test", failed=0),
+    ]
+
+
+def make_site(root: Path, out: Path, results: list[Result]) -> tuple[Board, ...]:
+    """File ``results`` under ``root`` and build a site of all that lies there."""
+    for result in results:
+        publish_result(result, root)
+    return build_site(root, out, cards=CARDS, ranking_metric="fvd")
+
+
+@pytest.fixture
+def result() -> Callable[..., Result]:
+    """The maker of records."""
+    return make_result
+
+
+@pytest.fixture
+def demo_results() -> list[Result]:
+    """The rows of a demo board and strangers' entries."""
+    return realistic_results() + submitted_results()
+
+
+@pytest.fixture
+def cards() -> tuple[MetricCard, ...]:
+    """Stand-ins of the catalogue's cards."""
+    return CARDS
+
+
+@pytest.fixture
+def boards(tmp_path: Path) -> Callable[..., tuple[Board, ...]]:
+    """File records and read them back as boards."""
+
+    def make(*results: Result) -> tuple[Board, ...]:
+        for result in results:
+            publish_result(result, tmp_path / "results")
+        return make_boards(read_entries(tmp_path / "results"), cards=CARDS, ranking_metric="fvd")
+
+    return make
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Callable[..., Path]:
+    """File records and build a site of all records filed so far; returns its folder."""
+
+    def make(*results: Result) -> Path:
+        make_site(tmp_path / "results", tmp_path / "site", list(results))
+        return tmp_path / "site"
+
+    return make

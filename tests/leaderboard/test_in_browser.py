@@ -1,0 +1,107 @@
+"""The site in a real browser: nothing on the console, nothing from elsewhere, nothing wider than the screen."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+WIDTHS = (320, 390, 768, 1280)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's chromium; skipped where it is not installed."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: run `make system`")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def folder(site: Callable[..., Path], demo_results: list[Any], result: Callable[..., Any]) -> Path:
+    """A site with a name as long as the schema allows and one that is hostile."""
+    long = result("w" * 64, 777.0, team="m" * 64, title="W" * 80, description="x" * 2000, spread=9.0)
+    hostile = result("hostile", 333.0, title="<script>alert(1)</script><img src=https://evil.example/x.png>")
+    return site(*demo_results, long, hostile)
+
+
+def some_pages(folder: Path) -> list[Path]:
+    """One page of every kind, the longest entry among them."""
+    patterns = ("index.html", "boards/*/about.html", "boards/*/metrics/fvd.html", "boards/*/entries/m*/w*.html")
+    return [path for pattern in patterns for path in folder.glob(pattern)]
+
+
+def test_no_page_complains_or_asks_for_anything_elsewhere(browser: Any, folder: Path) -> None:
+    page = browser.new_page()
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: asked.append(request.url))
+    for path in sorted(folder.rglob("*.html")):
+        page.goto(path.as_uri())
+    page.close()
+    assert complaints == []
+    assert asked
+    assert all(address.startswith(folder.as_uri()) for address in asked)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_scrolls_sideways(browser: Any, folder: Path, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    wide = []
+    for path in some_pages(folder):
+        page.goto(path.as_uri())
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            wide.append(path.name)
+    page.close()
+    assert wide == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_stylesheet_is_applied_from_a_plain_file(browser: Any, folder: Path, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto((folder / "index.html").as_uri())
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.close()
+    assert colour == {"light": "rgb(255, 254, 251)", "dark": "rgb(22, 21, 19)"}[scheme]
+
+
+def test_the_whole_board_fits_a_desktop_without_scrolling(
+    browser: Any, site: Callable[..., Path], demo_results: list[Any]
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto((site(*demo_results) / "index.html").as_uri())
+    hidden = page.evaluate("(s => s.scrollWidth - s.clientWidth)(document.querySelector('.scroller'))")
+    page.close()
+    assert hidden == 0
+
+
+def test_the_keyboard_reaches_the_content_first(browser: Any, folder: Path) -> None:
+    page = browser.new_page()
+    page.goto((folder / "index.html").as_uri())
+    page.keyboard.press("Tab")
+    first = page.evaluate("document.activeElement.className")
+    page.keyboard.press("Enter")
+    focused = page.evaluate("document.activeElement.id")
+    page.close()
+    assert (first, focused) == ("skip", "content")
