@@ -20,7 +20,9 @@ from small_dataset import write_small_dataset
 
 from fundus2oct.benchmark.cli import run
 from fundus2oct.benchmark.data_commands import data
-from fundus2oct.benchmark.dataset import read_dataset
+from fundus2oct.benchmark.dataset import Dataset, read_dataset
+from fundus2oct.benchmark.phantom import cohort
+from fundus2oct.benchmark.phantom.cohort_plan import PROFILES
 
 Captured = pytest.CaptureFixture[str]
 
@@ -140,13 +142,31 @@ def test_folder_that_is_not_there_is_one_line_and_exit_3(words: list[str], tmp_p
     assert "Traceback" not in errors
 
 
-def test_phantom_makes_a_folder_that_passes_the_check(tmp_path: Path, capsys: Captured) -> None:
+def test_phantom_hands_its_options_on_and_tells_the_next_command(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[dict[str, object]] = []
+    accepted = inspect.signature(cohort.write_cohort)
+    monkeypatch.setattr(cohort, "write_cohort", lambda *a, **k: calls.append(accepted.bind(*a, **k).arguments))
     out = tmp_path / "tiny"
-    assert run(["data", "phantom", "--out", str(out), "--profile", "tiny", "--workers", "1"]) == 0
+    assert run(["data", "phantom", "--out", str(out), "--profile", "tiny", "--seed", "7", "--workers", "1"]) == 0
     streams = capsys.readouterr()
+    assert (calls[0]["out"], calls[0]["profile"], calls[0]["seed"], calls[0]["workers"]) == (out, "tiny", 7, 1)
     assert streams.out == ""
     assert f"next: bench data check {out}" in streams.err
-    assert run(["data", "check", str(out)]) == 0
+
+
+def test_profiles_on_offer_are_those_of_the_phantom() -> None:
+    profile = next(option for option in data.commands["phantom"].params if option.name == "profile")
+    assert set(profile.type.choices) == set(PROFILES)
+    assert profile.help == "Size of the cohort: {}, {} or {:,} eyes.".format(
+        *(sum(s.values()) for s in PROFILES.values())
+    )
+
+
+def test_check_of_a_phantom_is_clean(tiny_phantom: Dataset, capsys: Captured) -> None:
+    assert run(["data", "check", str(tiny_phantom.folder)]) == 0
+    assert tiny_phantom.truth_hash() in capsys.readouterr().out
 
 
 def test_phantom_leaves_what_is_there_alone(tmp_path: Path, capsys: Captured) -> None:
