@@ -85,7 +85,8 @@ def generate_run(
     run = RunFolder(folder)
     with run.locked():
         run.begin(plan)
-        todo = [case for case in dataset.split(split) if run.record(case.case_id) is None]
+        unfinished = set(run.unfinished())
+        todo = [case for case in dataset.split(split) if case.case_id in unfinished]
         setup = WorkerSetup(
             target=reference.target,
             folder=reference.folder,
@@ -95,9 +96,10 @@ def generate_run(
         )
         with (
             WorkerProcess(setup, run.log_path) as worker,
-            progress(f"generate {reference.submission.name}", len(plan["cases"])) as advance,
+            progress(
+                f"generate {reference.submission.name}", len(plan["cases"]), done=len(plan["cases"]) - len(todo)
+            ) as advance,
         ):
-            advance(len(plan["cases"]) - len(todo))
             if todo:
                 worker.start()
             for case in todo:

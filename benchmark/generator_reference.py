@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib
 import importlib.machinery
 import os
 import re
@@ -15,14 +16,16 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from fundus2oct.benchmark.generator import ENTRY_POINT_GROUP
 from fundus2oct.benchmark.submission_file import FILE_NAME, TARGET, Submission, read_submission
 from fundus2oct.metrics.durable_file import canonical_json, sha256_file
 from fundus2oct.metrics.errors import BenchError
 
-UNHASHED = re.compile(r"(^|/)(\.[^/]*|__pycache__|results|[^/]*\.egg-info)(/|$)")
+UNHASHED = re.compile(r"(\.git|\.venv|\.DS_Store|__pycache__|\.(mypy|ruff|pytest)_cache|.*\.egg-info)")
+"""Names, at any depth, that are no part of a generator; `results` is left out at the top alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +64,9 @@ class NamedGenerator:
 
 def named_generators() -> list[NamedGenerator]:
     """Every generator that an installed distribution registers, sorted by name."""
+    importlib.invalidate_caches()
     found = {
-        NamedGenerator(slug(point.dist.name), point.dist.version, point.name, point.value)
+        NamedGenerator(slug(point.dist.name), point.dist.version, point.name, f"{point.module}:{point.attr}")
         for point in metadata.entry_points(group=ENTRY_POINT_GROUP)
         if point.dist is not None
     }
@@ -80,12 +84,12 @@ def resolve(text: str, *, folder: Path | None = None) -> GeneratorReference:
         BenchError: E_GENERATOR with the nearest names when nothing is found.
     """
     place = Path(text)
-    if place.is_dir():
+    matches = [g for g in named_generators() if text in (g.name, g.full_name)]
+    if (place / FILE_NAME).is_file() or (place.is_dir() and not matches):
         return _from_folder(place)
     if TARGET.fullmatch(text):
         module = text.split(":")[0]
         return _from_target(text, text, Submission(team="local", method=slug(module), generator=text), folder)
-    matches = [g for g in named_generators() if text in (g.name, g.full_name)]
     if len(matches) == 1:
         match = matches[0]
         submission = Submission(team=match.distribution, method=slug(match.name), generator=match.target)
@@ -110,41 +114,60 @@ def _from_target(text: str, target: str, submission: Submission, folder: Path | 
         target=target,
         folder=place,
         import_paths=(str(place),) if folder or TARGET.fullmatch(text) else (),
-        content_hash=hashlib.sha256(canonical_json(parts).encode()).hexdigest(),
+        content_hash=_sha256(parts),
     )
 
 
 def folder_hash(folder: Path) -> str:
     """Content hash of every file in a generator's folder: relative paths and sha256, results and caches left out."""
-    files = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
+    files = {
+        relative: sha256_file(path)
+        for relative, path in _files(folder)
+        if PurePosixPath(relative).parts[0] != "results"
+    }
+    return _sha256(files)
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file below a folder, sorted, with its relative path; links are followed, each folder is entered once."""
+    entered: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        folders[:] = [] if real in entered else sorted(name for name in folders if not UNHASHED.fullmatch(name))
+        if real in entered:
+            continue
+        entered.add(real)
+        for name in sorted(names):
             path = Path(parent, name)
-            relative = path.relative_to(folder).as_posix()
-            if not UNHASHED.search(relative) and path.is_file():
-                files[relative] = sha256_file(path)
-    return hashlib.sha256(canonical_json(files).encode()).hexdigest()
+            if not UNHASHED.fullmatch(name) and path.is_file():
+                yield path.relative_to(folder).as_posix(), path
 
 
 def _code_hash(target: str, folder: Path) -> str | None:
     """Content hash of the package that ``target`` lies in, found without importing it; None where it is not files."""
     module = target.split(":")[0]
-    files = [[path.name, sha256_file(path)] for path in _source_files(module, folder)]
-    return hashlib.sha256(canonical_json(files).encode()).hexdigest() if files else None
+    files = [[relative, sha256_file(path)] for relative, path in _source_files(module, folder)]
+    return _sha256(files) if files else None
 
 
-def _source_files(module: str, folder: Path) -> Iterator[Path]:
+def _source_files(module: str, folder: Path) -> Iterator[tuple[str, Path]]:
     parts = module.split(".")
     if parts[0] == "fundus2oct":
-        yield from sorted(Path(__file__).parent.parent.joinpath(*parts[1:-1]).glob("*.py"))
+        for path in sorted(Path(__file__).parent.parent.joinpath(*parts[1:-1]).glob("*.py")):
+            yield path.name, path
         return
+    importlib.invalidate_caches()
     spec = importlib.machinery.PathFinder.find_spec(parts[0], [str(folder), *sys.path])
     if spec is None:
         return
     for place in spec.submodule_search_locations or ():
-        yield from sorted(Path(place).rglob("*.py"))
+        yield from _files(Path(place))
     if spec.origin and not spec.submodule_search_locations:
-        yield Path(spec.origin)
+        yield Path(spec.origin).name, Path(spec.origin)
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _not_found(text: str, matches: list[NamedGenerator]) -> BenchError:

@@ -26,15 +26,15 @@ def say(message: str) -> None:
 
 
 @contextlib.contextmanager
-def progress(description: str, total: int, *, unit: str = "case") -> Iterator[Advance]:
-    """Show progress over ``total`` steps; yields the function that advances it."""
+def progress(description: str, total: int, *, unit: str = "case", done: int = 0) -> Iterator[Advance]:
+    """Show progress over ``total`` steps, of which ``done`` need no time; yields the function that advances it."""
     if is_quiet():
         yield lambda steps: None
     elif sys.stderr.isatty():
-        with _bar(description, total, unit) as advance:
+        with _bar(description, total, unit, done) as advance:
             yield advance
     else:
-        yield _occasional_lines(description, total, unit)
+        yield _occasional_lines(description, total, unit, done)
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def progress_of(description: str, *, unit: str = "case") -> Iterator[Callable[[i
 
 
 @contextlib.contextmanager
-def _bar(description: str, total: int, unit: str) -> Iterator[Advance]:
+def _bar(description: str, total: int, unit: str, done: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -75,7 +75,7 @@ def _bar(description: str, total: int, unit: str) -> Iterator[Advance]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as shown:
-        task = shown.add_task(description, total=total, rate="")
+        task = shown.add_task(description, total=total, completed=done, rate="")
 
         def advance(steps: int) -> None:
             shown.advance(task, steps)
@@ -85,9 +85,11 @@ def _bar(description: str, total: int, unit: str) -> Iterator[Advance]:
         yield advance
 
 
-def _occasional_lines(description: str, total: int, unit: str, every_seconds: float = 10.0) -> Advance:
+def _occasional_lines(
+    description: str, total: int, unit: str, done_before: int = 0, every_seconds: float = 10.0
+) -> Advance:
     started = last = time.monotonic()
-    done = 0
+    done = done_before
 
     def advance(steps: int) -> None:
         nonlocal done, last
@@ -96,7 +98,7 @@ def _occasional_lines(description: str, total: int, unit: str, every_seconds: fl
         if now - last < every_seconds and done < total:
             return
         last = now
-        rate = done / max(now - started, 1e-9)
+        rate = (done - done_before) / max(now - started, 1e-9)
         left = (total - done) / rate if rate else 0.0
         click.echo(f"{description}: {done}/{total}, {rate:.2f} {unit}/s, {left:.0f} s left", err=True)
 

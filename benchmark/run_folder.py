@@ -23,10 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from fundus2oct.benchmark import picture_file
 from fundus2oct.benchmark.dataset import Dataset
+from fundus2oct.benchmark.folder_lock import only_process
 from fundus2oct.benchmark.steps import step
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.volume import Volume, read_volume, volume_digest, write_volume
@@ -51,6 +50,11 @@ class CaseRecord:
     def ok(self) -> bool:
         """Whether a volume came out."""
         return self.digest is not None
+
+    @property
+    def checksum(self) -> str:
+        """Hexadecimal sha256 of the record: a flipped bit on disk is noticed."""
+        return hashlib.sha256(canonical_json(vars(self)).encode()).hexdigest()
 
 
 def case_seed(seed: int, case_id: str, sample: int = 0) -> int:
@@ -117,18 +121,10 @@ class RunFolder:
             BenchError: E_LOCKED when another process works in it.
         """
         self._make()
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            fix = "wait for it, or choose another --out"
-            raise BenchError("E_LOCKED", "another process works in this run", where=self.path, fix=fix) from None
-        try:
+        with only_process(self.path):
             for folder in (self.path, self.path / "volumes", self.path / "cases"):
                 remove_temporaries(folder)
             yield
-        finally:
-            lock.release()
 
     def _make(self) -> None:
         try:
@@ -144,8 +140,8 @@ class RunFolder:
             BenchError: E_CHANGED naming what differs from the plan that is there.
         """
         if not self.plan_path.exists():
-            if any((self.path / "volumes").iterdir()):
-                raise BenchError("E_CHANGED", "volumes without a plan", where=self.path, fix="choose another folder")
+            if any(any((self.path / name).iterdir()) for name in ("volumes", "cases")):
+                raise BenchError("E_CHANGED", "cases without a plan", where=self.path, fix="choose another folder")
             write_json(self.plan_path, plan)
             step("plan written")
             return
@@ -180,11 +176,12 @@ class RunFolder:
         return self._store(CaseRecord(case_id, digest, None, constant=bool(volume.min() == volume.max())))
 
     def store_failure(self, case_id: str, code: str) -> CaseRecord:
-        """Keep the public code of a failed case."""
+        """Keep the public code of a failed case; a volume that an earlier, broken record left goes."""
+        self.volume_path(case_id).unlink(missing_ok=True)
         return self._store(CaseRecord(case_id, None, code))
 
     def _store(self, record: CaseRecord) -> CaseRecord:
-        write_json(self.path / "cases" / f"{record.case_id}.json", vars(record))
+        write_json(self.path / "cases" / f"{record.case_id}.json", vars(record) | {"checksum": record.checksum})
         step("record written")
         return record
 
@@ -192,10 +189,12 @@ class RunFolder:
         """The valid record of a case, or None when it must be done (again): absent, broken, or its volume altered."""
         path = self.path / "cases" / f"{case_id}.json"
         try:
-            record = CaseRecord(**json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
+            document = json.loads(path.read_text("utf-8"))
+            checksum = document.pop("checksum")
+            record = CaseRecord(**document)
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
             return None
-        if record.case_id != case_id or (record.ok and not self._is_intact(record)):
+        if record.case_id != case_id or record.checksum != checksum or (record.ok and not self._is_intact(record)):
             return None
         return record
 
@@ -204,6 +203,13 @@ class RunFolder:
             return volume_digest(read_volume(self.volume_path(record.case_id))) == record.digest
         except BenchError:
             return False
+
+    def unfinished(self) -> list[str]:
+        """The planned cases without a valid record; where there are any, the run is not complete and says so."""
+        todo = [case_id for case_id in self.case_ids() if self.record(case_id) is None]
+        if todo:
+            (self.path / "run.json").unlink(missing_ok=True)
+        return todo
 
     def finish(self) -> dict[str, Any]:
         """Write `run.json` from the records of every planned case; the run is complete then."""
@@ -257,7 +263,7 @@ def read_record(path: Path, schema: str) -> dict[str, Any]:
     """
     try:
         document = json.loads(picture_file.read_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BenchError("E_FORMAT", "not JSON", where=path, found=str(error)) from None
     if not isinstance(document, dict) or document.get("schema") != schema:
         raise BenchError("E_FORMAT", "not what it should be", where=path, expected=f"schema {schema}")

@@ -9,9 +9,11 @@ A frame is ``u64 n | n bytes of JSON | u64 m | m bytes``, little-endian, both wa
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
+import signal
 import struct
 import sys
 import traceback
@@ -24,6 +26,10 @@ VOLUME_SHAPE = (6, 320, 448)
 VOLUME_BYTES = 6 * 320 * 448
 MAX_HEADER = 64 * 1024
 MESSAGE_LINES = 20
+MAX_MESSAGE = MAX_HEADER // 16
+"""Characters of a message: JSON may write one character as twelve bytes."""
+
+PR_SET_PDEATHSIG = 1
 
 
 def volume_problem(value: Any) -> tuple[str, str] | None:
@@ -91,20 +97,32 @@ def frame(header: dict[str, Any], body: bytes = b"") -> bytes:
 
 def main() -> None:
     """Load the generator that the first frame names, then answer one photograph after another until the pipe ends."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    _die_with_the_harness()
+    answers = os.fdopen(os.dup(1), "wb")
     questions = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     setup, _ = read_frame(questions)
     generator = _load(setup, answers)
-    answers.write(frame({"status": "ready"}))
+    _send(answers, frame({"status": "ready"}))
     while True:
         try:
             header, body = read_frame(questions)
         except EOFError:
             return
-        answers.write(_answer(generator, header, body))
+        _send(answers, _answer(generator, header, body))
+
+
+def _die_with_the_harness() -> None:
+    """Have Linux kill this process when the harness is killed; elsewhere it ends when it next reads or answers."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _send(answers: BinaryIO, data: bytes) -> None:
+    answers.write(data)
+    answers.flush()
 
 
 def _load(setup: dict[str, Any], answers: BinaryIO) -> Any:
@@ -113,10 +131,13 @@ def _load(setup: dict[str, Any], answers: BinaryIO) -> Any:
         sys.path[:0] = setup["import_paths"]
         module, name = setup["target"].split(":")
         make_generator = getattr(importlib.import_module(module), name)
-        return make_generator(device=setup["device"], folder=Path(setup["folder"]))
+        generator = make_generator(device=setup["device"], folder=Path(setup["folder"]))
+        if not callable(getattr(generator, "generate", None)):
+            raise TypeError(f"{setup['target']} returned {type(generator).__name__}, which has no method generate()")
     except BaseException as error:
-        answers.write(frame({"status": "error", "code": "E_PLUGIN", "message": _describe(error)}))
+        _send(answers, frame({"status": "error", "code": "E_PLUGIN", "message": _describe(error)}))
         raise SystemExit(1) from error
+    return generator
 
 
 def _answer(generator: Any, header: dict[str, Any], body: bytes) -> bytes:
@@ -134,7 +155,7 @@ def _answer(generator: Any, header: dict[str, Any], body: bytes) -> bytes:
 def _describe(error: BaseException) -> str:
     """The last lines of a traceback: for the organiser's private log only."""
     lines = "".join(traceback.format_exception(error)).splitlines()
-    return "\n".join(lines[-MESSAGE_LINES:])[-MAX_HEADER // 4 :]
+    return "\n".join(lines[-MESSAGE_LINES:])[-MAX_MESSAGE:]
 
 
 if __name__ == "__main__":

@@ -28,6 +28,14 @@ from fundus2oct.benchmark import worker
 from fundus2oct.metrics.errors import BenchError
 
 LOG_CAP_BYTES = 2**20
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+FIXED_VARIABLES = {
+    "PYTHONHASHSEED": "0",  # `python -I` would ignore it
+    "PYTHONSAFEPATH": "1",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONUNBUFFERED": "1",  # what is printed before a kill is in the log
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+}
 PUBLIC_CODES = frozenset(
     {"E_PLUGIN", "E_DTYPE", "E_SHAPE", "E_NONFINITE", "E_RANGE", "E_TIMEOUT", "E_CRASH", "E_PROTOCOL"}
 )
@@ -116,7 +124,7 @@ class WorkerProcess:
                 "E_PLUGIN",
                 "the generator could not be loaded",
                 where=self._setup.target,
-                found=message.strip().splitlines()[-1][:300],
+                found=(message.strip().splitlines() or ["no message"])[-1][:300],
                 fix=f"its traceback is in {self._log}",
             )
 
@@ -128,7 +136,8 @@ class WorkerProcess:
             eye: "L" or "R".
             seed: of this case alone.
         """
-        if self._process is None:
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
             self.start()
         question = worker.frame({"shape": fundus.shape, "eye": eye, "seed": seed}, fundus.tobytes())
         try:
@@ -155,12 +164,10 @@ class WorkerProcess:
         process.wait()
         if self._drain is not None:
             self._drain.join(timeout=5)
-        if process.stderr is not None:
-            process.stderr.close()
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [self._setup.python, "-I", worker.__file__],
+            [self._setup.python, worker.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -174,11 +181,11 @@ class WorkerProcess:
         return process
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         threads = dict.fromkeys(
             ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(self._setup.threads)
         )
-        return kept | threads | {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+        return kept | threads | FIXED_VARIABLES
 
     def _setup_header(self) -> dict[str, Any]:
         return {
@@ -193,7 +200,7 @@ class WorkerProcess:
             if len(body) != worker.VOLUME_BYTES:
                 raise WorkerGone("E_PROTOCOL", f"expected {worker.VOLUME_BYTES} bytes, found {len(body)}")
             return Answer(np.frombuffer(body, np.uint8).reshape(worker.VOLUME_SHAPE))
-        code = header.get("code")
+        code = str(header.get("code"))
         return Answer(None, code if code in PUBLIC_CODES else "E_PLUGIN", str(header.get("message", "")))
 
     def _exchange(self, question: bytes, seconds: float, *, max_body: int) -> tuple[dict[str, Any], bytes]:
@@ -265,7 +272,7 @@ class WorkerProcess:
 def _drain(stream: BinaryIO, log: Path) -> None:
     """Copy a worker's stderr to the private log up to the cap; read and forget the rest, so that it never blocks."""
     written = log.stat().st_size if log.exists() else 0
-    with open(log, "ab", buffering=0) as file, contextlib.suppress(OSError, ValueError):
+    with stream, open(log, "ab", buffering=0) as file:
         while chunk := os.read(stream.fileno(), 2**16):
             file.write(chunk[: max(0, LOG_CAP_BYTES - written)])
             written += len(chunk)

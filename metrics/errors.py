@@ -63,7 +63,12 @@ class BenchError(Exception):
             value = getattr(self, label)
             if value is not None:
                 parts.append(f"{label}: {value}")
-        return " | ".join(" ".join(part.split()) for part in parts)
+        return " | ".join(_printable(" ".join(part.split())) for part in parts)
+
+
+def _printable(text: str) -> str:
+    """Text without control characters: a stranger's file name or message must not command the reader's terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 class BenchErrors(BenchError):
