@@ -8,6 +8,20 @@ from pathlib import Path
 import pytest
 
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
+from fundus2oct.metrics import weight_install, weight_registry
+from fundus2oct.metrics.errors import BenchError
+
+
+@pytest.fixture(scope="session")
+def i3d_weights() -> None:
+    """The real I3D weights, fetched once if absent; without a network tests that need them skip by name."""
+    try:
+        weight_registry.read_verified(weight_registry.I3D)
+    except BenchError:
+        try:
+            weight_install.install(weight_registry.I3D)
+        except BenchError as error:
+            pytest.skip(f"the real I3D weights cannot be installed here: {error}")
 
 
 @pytest.fixture(scope="session")

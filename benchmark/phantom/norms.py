@@ -1,7 +1,8 @@
 """Published numbers the phantom is built from, with their sources. No code that draws or renders; read by all of it.
 
-Everything is micrometres in a healthy adult eye unless the name says otherwise. The anatomy starts from these
-numbers and `tests/benchmark/phantom/test_norms.py` checks that a cohort gives them back.
+Everything is micrometres in a healthy adult eye unless the name says otherwise. The numbers are rounded starting
+values; the sources say where to look, and were not compared with the papers digit by digit. The anatomy starts from
+them and `tests/benchmark/phantom/test_norms.py` checks that a cohort gives them back.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ INNER_RING_UM: Final = {"S": 344.0, "N": 346.0, "I": 341.0, "T": 330.0}
 OUTER_RING_UM: Final = {"S": 300.0, "N": 318.0, "I": 290.0, "T": 286.0}
 
 # Spectralis segmentation, centre / inner ring / outer ring: after Demirkaya et al. 2013, Invest Ophthalmol Vis Sci
-# 54:4934 and Nieves-Moreno et al. 2018, PLoS One 13:e0205883, rounded.
+# 54:4934 and Nieves-Moreno et al. 2017, PLoS One 12:e0180450, rounded.
 LAYER_UM: Final = {
     "GCL": (14.0, 51.0, 35.0),
     "IPL": (20.0, 42.0, 28.0),
@@ -49,7 +50,7 @@ DISC_RADII_UM: Final = (870.0, 950.0)
 CUP_RATIO: Final = 0.40
 CUP_RATIO_SD: Final = 0.10
 
-# Foveal avascular zone, radius of the equal circle: Samara et al. 2015, Ophthalmology 122:2177 (area 0.27 mm2).
+# Foveal avascular zone, radius of the equal circle: Samara et al. 2015, Retina 35:2188 (area 0.27 mm2).
 # Thinner foveas have larger zones: same paper and Chui et al. 2014, Invest Ophthalmol Vis Sci 55:6725.
 AVASCULAR_RADIUS_UM: Final = 290.0
 AVASCULAR_RADIUS_SD_UM: Final = 65.0
