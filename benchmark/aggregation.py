@@ -61,6 +61,8 @@ def _set_aggregate(
     truth, generated = scores.features_truth[card.name], scores.features_generated[card.name]
     if truth is None or generated is None:
         return Aggregate({**counts, "value": None, "reason": scores.reasons[card.name], "uncertainty": None}, {})
+    if len(patients) < 2:
+        return Aggregate({**counts, "value": None, "reason": "needs at least 2 cases", "uncertainty": None}, {})
     labels, n = np.unique(patients, return_counts=True)
     if len(labels) < 3:
         value, delete_one = float(load_function(card.function)(truth, generated)), np.empty(0)
@@ -140,16 +142,18 @@ def make_result(
             "failures": source.failure_counts(),
         },
         "metrics": {card.name: aggregates[card.name].entry for card in cards},
-        "eligible": _eligible(submission.kind),
+        "eligible": _eligible(submission.kind, failed, len(scores.cases)),
         "flags": list(source.flags),
         "sample": None,
         "versions": {name: metadata.version(name) for name in COMPONENTS},
     }
 
 
-def _eligible(kind: str) -> dict[str, Any]:
+def _eligible(kind: str, failed: int, expected: int) -> dict[str, Any]:
     if kind not in RANKED_KINDS:
         return {"value": None, "reasons": [f"rows of kind {kind} are shown, never ranked"]}
+    if failure_policy.is_beyond_policy(failed, expected):
+        return {"value": False, "reasons": [f"{failed} of {expected} cases failed, more than 5 %"]}
     reason = "not assessed: this version does not yet measure the shuffled-fundus gap or memorisation"
     return {"value": None, "reasons": [reason]}
 

@@ -6,11 +6,14 @@ with one case's pictures fails that case and follows the failure policy.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,9 @@ from fundus2oct.metrics.errors import BenchError, BenchErrors
 
 MEMBER = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,127})/\1_([0-5])\.(jpg|jpeg|png)")
 STRAY = re.compile(r"(^|/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$|^__MACOSX/")
+FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG"}
 MAX_MEMBER_BYTES = 4 * 2**20
+MAX_DIRECTORY_BYTES_PER_MEMBER = 400
 MAX_PROBLEMS = 20
 
 
@@ -61,16 +66,17 @@ def import_archive(archive: Path, dataset: Dataset, split: str, folder: Path, su
         the content of `run.json`.
 
     Raises:
-        BenchError: E_ARCHIVE, E_EXTRA, E_DUPLICATE or E_COLLISION with every problem of the archive; exit code 3.
+        BenchError: E_ARCHIVE, E_EMPTY, E_EXTRA, E_DUPLICATE or E_COLLISION with every problem; exit code 3.
     """
     run = RunFolder(folder)
-    with _opened(archive) as opened:
+    digest = archive_digest(archive)
+    with _opened(archive, _max_members(dataset.split(split))) as opened:
         index = read_index(opened, dataset.split(split), archive)
         plan = make_plan(
             dataset=dataset,
             split=split,
             submission=submission,
-            generator=_provenance(archive),
+            generator={"target": "images", "hash": digest, "device": "not-applicable", "isolation": "not-applicable"},
             seed=None,
             container="jpeg" if index.jpeg else "png",
             limits={},
@@ -78,35 +84,62 @@ def import_archive(archive: Path, dataset: Dataset, split: str, folder: Path, su
         )
         with run.locked(), progress("read archive", len(plan["cases"])) as advance:
             run.begin(plan)
+            unfinished = set(run.unfinished())
             for case in dataset.split(split):
-                if run.record(case.case_id) is None:
+                if case.case_id in unfinished:
                     _import_case(opened, index, case, run, archive)
                 advance(1)
             return run.finish()
 
 
-def _provenance(archive: Path) -> dict[str, Any]:
-    digest = sha256_file(archive)
-    return {"target": "images", "hash": digest, "device": "not-applicable", "isolation": "not-applicable"}
+def archive_digest(archive: Path) -> str:
+    """Hexadecimal sha256 of an archive.
+
+    Raises:
+        BenchError: E_MISSING, or E_FILETYPE for anything but a plain file (a pipe would never end).
+    """
+    if not archive.exists():
+        raise BenchError("E_MISSING", "no such archive", where=archive)
+    if not archive.is_file():
+        raise BenchError("E_FILETYPE", "not a plain file", where=archive)
+    return sha256_file(archive)
 
 
-def _opened(archive: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(archive)
-    except FileNotFoundError:
-        raise BenchError("E_MISSING", "no such archive", where=archive) from None
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise BenchError("E_ARCHIVE", "not a readable zip archive", where=archive, found=str(error)) from None
+class _ArchiveFile(io.BufferedReader):
+    """An open archive that hands out no read larger than ``most`` bytes: zipfile reads a whole directory at once."""
+
+    most = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > self.most:
+            raise zipfile.BadZipFile(f"too many members: more than {self.most} bytes asked for at once")
+        return super().read(size)
+
+
+def _max_members(cases: tuple[Case, ...]) -> int:
+    return 40 * len(cases) + 1000
+
+
+@contextlib.contextmanager
+def _opened(archive: Path, max_members: int) -> Iterator[zipfile.ZipFile]:
+    with _ArchiveFile(io.FileIO(archive)) as file:
+        file.most = MAX_DIRECTORY_BYTES_PER_MEMBER * max_members
+        try:
+            opened = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, struct.error) as error:
+            raise BenchError("E_ARCHIVE", "not a readable zip archive", where=archive, found=str(error)) from None
+        with opened:
+            yield opened
 
 
 def read_index(opened: zipfile.ZipFile, cases: tuple[Case, ...], archive: Path) -> ArchiveIndex:
     """Judge an archive by its directory and list its B-scans; nothing is unpacked.
 
     Raises:
-        BenchError: E_ARCHIVE, E_EXTRA, E_DUPLICATE or E_COLLISION; several come as BenchErrors.
+        BenchError: E_ARCHIVE, E_EMPTY, E_EXTRA, E_DUPLICATE or E_COLLISION; several come as BenchErrors.
     """
     members = opened.infolist()
-    most = 40 * len(cases) + 1000
+    most = _max_members(cases)
     if len(members) > most:
         found = str(len(members))
         raise BenchError("E_ARCHIVE", "too many members", where=archive, expected=f"<= {most}", found=found)
@@ -120,12 +153,17 @@ def read_index(opened: zipfile.ZipFile, cases: tuple[Case, ...], archive: Path) 
             problems.append(problem)
     if problems:
         raise problems[0] if len(problems) == 1 else BenchErrors(problems[:MAX_PROBLEMS], where=archive)
+    if not index.bscans:
+        expected = "<source_id>/<source_id>_{0..5}.jpg or .png at the archive's root"
+        raise BenchError("E_EMPTY", "archive holds no B-scan", where=archive, expected=expected)
     return index
 
 
 def _place(member: zipfile.ZipInfo, index: ArchiveIndex, wanted: set[str], archive: Path) -> BenchError | None:
     """Enter one member into the index, or say what is wrong with it."""
     where = f"{archive}: {member.filename[:200]!r}"
+    if not _is_plain_name(member):
+        return BenchError("E_ARCHIVE", "member's name leaves the archive or hides a part", where=where)
     if stat.S_ISLNK(member.external_attr >> 16):
         return BenchError("E_ARCHIVE", "member is a link", where=where)
     if member.flag_bits & 1:
@@ -149,11 +187,18 @@ def _place(member: zipfile.ZipInfo, index: ArchiveIndex, wanted: set[str], archi
     return None
 
 
+def _is_plain_name(member: zipfile.ZipInfo) -> bool:
+    name = member.orig_filename
+    return name == member.filename and "\\" not in name and not name.startswith("/") and ".." not in name.split("/")
+
+
 def _import_case(opened: zipfile.ZipFile, index: ArchiveIndex, case: Case, run: RunFolder, archive: Path) -> None:
     try:
         volume = _read_volume(opened, index.bscans.get(case.source_id, {}), case, archive)
     except BenchError as error:
         say(f"{case.case_id}: {error.line()}")
+        with open(run.log_path, "a", encoding="utf-8") as log:
+            log.write(f"{case.case_id}: {error.line()}\n")
         run.store_failure(case.case_id, error.code)
     else:
         run.store_volume(case.case_id, volume)
@@ -172,10 +217,14 @@ def _read_bscan(opened: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path)
     try:
         with opened.open(member) as stream:
             data = stream.read(MAX_MEMBER_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, struct.error) as error:
         raise BenchError("E_ARCHIVE", "member cannot be unpacked", where=where, found=str(error)) from None
     if len(data) > MAX_MEMBER_BYTES:
         raise BenchError("E_SIZE", "member is too large", where=where, expected=f"<= {MAX_MEMBER_BYTES} bytes")
     if not data:
         raise BenchError("E_EMPTY", "member is empty", where=where)
-    return picture_file.grey_array(picture_file.decode(data, where=where), where=where, shape=VOLUME_SHAPE[1:])
+    picture = picture_file.decode(data, where=where)
+    expected = FORMATS[member.filename.rpartition(".")[2]]
+    if picture.format != expected:
+        raise BenchError("E_FORMAT", "name and content differ", where=where, expected=expected, found=picture.format)
+    return picture_file.grey_array(picture, where=where, shape=VOLUME_SHAPE[1:])

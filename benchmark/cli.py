@@ -7,6 +7,8 @@ loads neither torch nor pandas.
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("fundus2oct.baselines.train_command:train", "Fit a reference generator."),
     "generate": ("fundus2oct.benchmark.generate_command:generate", "Run a generator over a split."),
     "score": ("fundus2oct.benchmark.score_command:score", "Score a generator, a run, an archive or an oracle."),
+    "compare": ("fundus2oct.benchmark.compare_command:compare", "Compare entries: differences, ranks, tiers."),
     "leaderboard": ("fundus2oct.leaderboard.commands:leaderboard", "Build and serve the static board."),
     "demo": ("fundus2oct.benchmark.demo_command:demo", "The whole path on the phantom: data to board."),
 }
@@ -67,13 +70,14 @@ def bench(quiet: bool, debug: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `bench` and exit with a documented code."""
+    """Run `bench` and exit with a documented code; SIGTERM (a batch system's) is an interruption too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run `bench` with ``arguments`` and return its exit code; every error ends here as one line on stderr."""
-    debug = "--debug" in arguments
+    debug = "--debug" in arguments or os.environ.get("BENCH_DEBUG", "") not in ("", "0")
     try:
         status: Any = bench.main(args=list(arguments), prog_name="bench", standalone_mode=False)
     except BenchError as error:
@@ -84,8 +88,7 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("E_INTERRUPTED: interrupted | fix: run the same command again to go on", err=True)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = open("/dev/null", "w")  # noqa: SIM115  # the reader has gone; nothing is left to say to it
+    except SystemExit:  # click's answer to a closed pipe: the reader has gone; nothing is left to say to it
         return ExitCode.OK
     except Exception as error:  # the last net: anything that arrives here is a defect of ours
         if debug:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,15 @@ import click
 from fundus2oct.benchmark import failure_policy
 from fundus2oct.benchmark.progress import say
 from fundus2oct.metrics.errors import ExitCode
+
+MAX_CASE_SECONDS = 86_400.0
+
+
+def require_number(value: float) -> float:
+    """Refuse NaN, which lies in every range click knows."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is not a number of seconds")
+    return value
 
 
 @click.command()
@@ -22,7 +32,14 @@ from fundus2oct.metrics.errors import ExitCode
 @click.option("--folder", type=click.Path(path_type=Path), help="Weights of a generator not named by its folder.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ... or auto.")
-@click.option("--case-seconds", default=600.0, show_default=True, help="Wall-clock limit for one case.")
+@click.option(
+    "--case-seconds",
+    default=600.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True, max=MAX_CASE_SECONDS),
+    callback=lambda context, option, value: require_number(value),
+    help="Wall-clock limit for one case.",
+)
 def generate(
     generator: str,
     data: Path,
@@ -36,8 +53,8 @@ def generate(
     """Generate the OCT volume of every case of a split.
 
     GENERATOR is a folder with submission.toml, a registered name (see `bench list`), distribution/name, or
-    module:callable. It runs in a process of its own; a failing case is recorded and the run goes on. Running the command
-    again resumes; a changed dataset, generator or seed is refused.
+    module:callable. It runs in a process of its own; a failing case is recorded and the run goes on. Running the
+    command again resumes; a changed dataset, generator or seed is refused.
 
     \b
     Example:

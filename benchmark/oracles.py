@@ -6,6 +6,7 @@ differ by, `truth-blurred` what a metric thinks of lost speckle.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -86,30 +87,32 @@ def blurred(volume: Volume, sigma_px: float = BLUR_SIGMA_PX) -> Volume:
 def draw_real_cases(wanted: tuple[Case, ...], pool: tuple[Case, ...], seed: int) -> dict[str, Case]:
     """A training case for every wanted case: each wanted patient gets another real patient with the same eyes.
 
-    Patients of the pool are taken in an order shuffled by ``seed`` and used once each as long as they last; a patient
-    with one eye may be represented by one eye of a patient with two.
+    Patients of the pool are taken in an order shuffled by ``seed``, the least used first, and of those the one with the
+    fewest eyes, so that patients with two are left for whoever needs two. Nobody is represented by himself.
 
     Raises:
-        BenchError: E_SPLIT when the pool has no patient with the eyes that are wanted.
+        BenchError: E_SPLIT when the pool has no other patient with the eyes that are wanted.
     """
-    order = np.random.default_rng(seed)
     patients = _eyes_by_patient(pool)
-    names = [sorted(patients)[i] for i in order.permutation(len(patients))]
+    order = np.random.default_rng(seed).permutation(len(patients))
+    rank = {name: int(i) for name, i in zip(sorted(patients), order, strict=True)}
+    uses: Counter[str] = Counter()
     drawn: dict[str, Case] = {}
-    unused = list(names)
     for patient, eyes in sorted(_eyes_by_patient(wanted).items(), key=lambda item: (-len(item[1]), item[0])):
-        fitting = [name for name in unused if eyes.keys() <= patients[name].keys()]
-        fitting = fitting or [name for name in names if eyes.keys() <= patients[name].keys()]
+        fitting = [name for name in patients if name != patient and eyes.keys() <= patients[name].keys()]
         if not fitting:
-            raise BenchError("E_SPLIT", "no training patient has these eyes", where=f"patient {patient}")
-        chosen = min(fitting, key=lambda name: (len(patients[name]), names.index(name)))
-        unused = [name for name in unused if name != chosen]
-        drawn |= {case.case_id: patients[chosen][eye] for eye, case in eyes.items()}
+            raise BenchError("E_SPLIT", "no other training patient has these eyes", where=f"patient {patient}")
+        chosen = min(fitting, key=lambda name: (uses[name], len(patients[name]), rank[name]))
+        uses[chosen] += 1
+        for eye, cases in eyes.items():
+            real = patients[chosen][eye]
+            drawn |= {case.case_id: real[i % len(real)] for i, case in enumerate(cases)}
     return drawn
 
 
-def _eyes_by_patient(cases: tuple[Case, ...]) -> dict[str, dict[str, Case]]:
-    patients: dict[str, dict[str, Case]] = {}
+def _eyes_by_patient(cases: tuple[Case, ...]) -> dict[str, dict[str, list[Case]]]:
+    """Patient -> eye -> cases; an eye may have been photographed more than once."""
+    patients: dict[str, dict[str, list[Case]]] = {}
     for case in cases:
-        patients.setdefault(case.patient_id, {})[case.eye] = case
+        patients.setdefault(case.patient_id, {}).setdefault(case.eye, []).append(case)
     return patients

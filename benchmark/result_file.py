@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fundus2oct.benchmark import picture_file
-from fundus2oct.metrics.durable_file import canonical_json, write_bytes, write_json
+from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, write_bytes, write_json
 from fundus2oct.metrics.errors import BenchError
 
 SCHEMA_NAME = "fundus2oct-result"
@@ -66,7 +66,7 @@ def read_result(path: Path) -> Result:
     try:
         text = picture_file.read_bytes(path, max_bytes=MAX_BYTES).decode("utf-8")
         document = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
-        canonical_json(document)
+        canonical_json(document).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise BenchError("E_FORMAT", "not strict JSON", where=path, found=str(error)) from None
     return check_result(document, where=path)
@@ -81,7 +81,7 @@ def publish_result(result: Result, root: Path) -> Path:
     """File a result under ``root``, append-only, as design fixes it.
 
     ``root/<team>/<method>/results/<dataset>-<version>/<phase>/<NNNN>-<hash8>.json``. A record with the same bytes is
-    not filed twice.
+    not filed twice. Only one process at a time may file records of one entry.
 
     Returns:
         the path of the record.
@@ -91,6 +91,7 @@ def publish_result(result: Result, root: Path) -> Path:
     place = f"{entry['team']}/{entry['method']}/results/{dataset['name']}-{dataset['version']}/{result['phase']}"
     data = (canonical_json(result, indent=2) + "\n").encode("utf-8")
     digest = hashlib.sha256(data).hexdigest()[:8]
+    remove_temporaries(root / place)
     records = list_records(root / place)
     for record in records:
         if record.read_bytes() == data:
@@ -106,7 +107,7 @@ def list_records(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     named = [path for path in folder.iterdir() if RESULT_NAME.fullmatch(path.name)]
-    return sorted(named, key=lambda path: int(path.name.split("-")[0]))
+    return sorted(named, key=lambda path: (int(path.name.split("-")[0]), path.name))
 
 
 def _refuse_constant(name: str) -> None:

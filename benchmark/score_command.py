@@ -66,8 +66,10 @@ def score(
       bench score demo/runs/ridge --data demo/data --results demo/results --private demo/private
     """
     from fundus2oct.benchmark.dataset import read_dataset
+    from fundus2oct.benchmark.score_files import check_names
 
-    dataset = read_dataset(data)
+    dataset, phase = read_dataset(data), phase or split
+    check_names(dataset, phase)
     if (target is None) == (oracle is None):
         raise click.UsageError("give either a TARGET or --oracle NAME")
     if oracle is not None:
@@ -80,7 +82,7 @@ def score(
             str(target), dataset, split, runs, team=team, method=method, seed=seed, device=device, folder=folder
         )
         source = _run_source(run_folder, dataset, split)
-    score_source(source, dataset, split, phase=phase or split, private=private, results=results)
+    score_source(source, dataset, split, phase=phase, private=private, results=results)
     return status
 
 
@@ -121,14 +123,14 @@ def _run_folder(
 def _from_archive(
     archive: Path, dataset: Any, split: str, runs: Path, team: str, method: str | None
 ) -> tuple[Path, dict[str, Any]]:
-    from fundus2oct.benchmark.archive_import import import_archive
+    from fundus2oct.benchmark.archive_import import archive_digest, import_archive
     from fundus2oct.benchmark.generator_reference import slug
 
     method = method or slug(archive.stem)
     for option, value in (("--team", team), ("--method", method)):
         if not SLUG.fullmatch(value):
             raise BenchError("E_NAME", "bad name", where=option, expected=SLUG.pattern, found=value)
-    run_folder = runs / f"{team}-{method}-{dataset.name}-{split}-images"
+    run_folder = runs / f"{team}-{method}-{dataset.name}-{split}-{archive_digest(archive)[:8]}"
     submission = Submission(team=team, method=method, description="Handed in as images.")
     return run_folder, import_archive(archive, dataset, split, run_folder, submission)
 
@@ -140,17 +142,18 @@ def score_source(source: Any, dataset: Any, split: str, *, phase: str, private: 
     from fundus2oct.metrics.catalogue import CARDS
 
     started = time.monotonic()
+    folder = score_files.ScoreFolder.of(private, source.submission, dataset, phase)
     make_private_folder(private)
     cache = ValueCache(private / "cache")
-    scores = scoring.score_cases(source, dataset, split, CARDS, cache)
-    aggregates = {card.name: aggregation.aggregate(card, scores) for card in CARDS}
-    result = aggregation.make_result(
-        source=source, dataset=dataset, split=split, phase=phase, scores=scores, cards=CARDS, aggregates=aggregates
-    )
-    timing = {"score_seconds": round(time.monotonic() - started, 3)}
-    folder = score_files.ScoreFolder.of(private, result)
-    folder.write(result=result, scores=scores, cards=CARDS, aggregates=aggregates, timing=timing)
-    path = score_files.publish(result, source.submission, results)
+    with folder.locked():
+        scores = scoring.score_cases(source, dataset, split, CARDS, cache)
+        aggregates = {card.name: aggregation.aggregate(card, scores) for card in CARDS}
+        result = aggregation.make_result(
+            source=source, dataset=dataset, split=split, phase=phase, scores=scores, cards=CARDS, aggregates=aggregates
+        )
+        timing = {"score_seconds": round(time.monotonic() - started, 3)}
+        folder.write(result=result, scores=scores, cards=CARDS, aggregates=aggregates, timing=timing)
+        path = score_files.publish(result, source.submission, results)
     for damaged in cache.set_aside:
         say(f"a damaged cache file was set aside and its value computed anew: {damaged}")
     show_table(result, path, results)

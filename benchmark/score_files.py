@@ -5,22 +5,30 @@ Private files are written first and the public record last, each whole or not at
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fundus2oct.benchmark.aggregation import Aggregate
-from fundus2oct.benchmark.result_file import Result, publish_result, write_result
+from fundus2oct.benchmark.dataset import Dataset
+from fundus2oct.benchmark.folder_lock import only_process
+from fundus2oct.benchmark.result_file import Result, check_result, publish_result, write_result
 from fundus2oct.benchmark.scoring import CaseScores
 from fundus2oct.benchmark.steps import step
-from fundus2oct.benchmark.submission_file import FILE_NAME, Submission, write_submission
+from fundus2oct.benchmark.submission_file import FILE_NAME, SLUG, Submission, write_submission
 from fundus2oct.benchmark.value_cache import make_private_folder
-from fundus2oct.metrics.durable_file import write_bytes, write_json, write_text
+from fundus2oct.metrics.durable_file import remove_temporaries, write_bytes, write_json, write_text
+from fundus2oct.metrics.errors import BenchError
 from fundus2oct.metrics.metric_card import MetricCard
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+"""A dataset's version, as `result.schema.json` has it."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +42,18 @@ class ScoreFolder:
     path: Path
 
     @classmethod
-    def of(cls, private: Path, result: Result) -> ScoreFolder:
-        """The folder of a result below the organiser's private folder."""
-        entry, dataset = result["entry"], result["dataset"]
-        dataset_name = f"{dataset['name']}-{dataset['version']}"
-        return cls(private / entry["team"] / entry["method"] / dataset_name / str(result["phase"]))
+    def of(cls, private: Path, submission: Submission, dataset: Dataset, phase: str) -> ScoreFolder:
+        """The folder of one entry's scores below the organiser's private folder; raises what `check_names` does."""
+        check_names(dataset, phase)
+        return cls(private / submission.team / submission.method / f"{dataset.name}-{dataset.version}" / phase)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second scorer of the same entry; what a killed one left half written goes."""
+        make_private_folder(self.path)
+        with only_process(self.path):
+            remove_temporaries(self.path)
+            yield
 
     def write(
         self,
@@ -50,7 +65,7 @@ class ScoreFolder:
         timing: Mapping[str, float],
     ) -> None:
         """Write `per_case.csv`, `per_patient.npz`, `timing.json`, and `result.json` last."""
-        make_private_folder(self.path)
+        check_result(result, where=self.path)
         write_text(self.path / "per_case.csv", per_case_text(scores, cards))
         step("per_case.csv written")
         write_bytes(self.path / "per_patient.npz", per_patient_bytes(aggregates))
@@ -60,9 +75,24 @@ class ScoreFolder:
         step("result.json written")
 
 
+def check_names(dataset: Dataset, phase: str) -> None:
+    """Refuse what cannot be the name of a folder, before hours of work rather than after.
+
+    Raises:
+        BenchError: E_NAME for the phase or the dataset's version.
+    """
+    for where, value, rule in (("phase", phase, SLUG), (dataset.folder / "dataset.toml", dataset.version, VERSION)):
+        if not rule.fullmatch(value):
+            raise BenchError("E_NAME", "bad name", where=where, expected=rule.pattern, found=repr(value))
+
+
 def publish(result: Result, submission: Submission, root: Path) -> Path:
-    """File the public record below ``root``, with a `submission.toml` where there is none yet."""
+    """File the public record below ``root``, with a `submission.toml` where there is none yet.
+
+    Call it under the lock of the entry's `ScoreFolder`: records are numbered one after the other.
+    """
     folder = root / submission.team / submission.method
+    remove_temporaries(folder)
     if not (folder / FILE_NAME).exists():
         write_submission(folder, submission)
         step("submission.toml written")
@@ -86,7 +116,7 @@ def per_case_text(scores: CaseScores, cards: Sequence[MetricCard]) -> str:
 
 
 def per_patient_bytes(aggregates: Mapping[str, Aggregate]) -> bytes:
-    """`per_patient.npz`: ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; read it with allow_pickle=False."""
+    """`per_patient.npz`: ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; no pickles in it."""
     arrays = {
         f"{metric}.{name}": np.asarray(values)
         for metric, found in aggregates.items()

@@ -134,7 +134,7 @@ def _case_values(card: MetricCard, truth: Volume, generated: Volume | None, cach
         if card.worst is None:
             raise BenchError("E_INTERNAL", f"card {card.name} declares no worst value")
         return np.full(len(truth), card.worst)
-    key = ["case", card.name, card.version, volume_digest(truth), volume_digest(generated)]
+    key = ["case", card.name, card.version, card.parameters, _library(), volume_digest(truth), volume_digest(generated)]
     values = cache.get(key)
     if values is None:
         values = np.asarray(load_function(card.function)(truth, generated), np.float64)
@@ -146,7 +146,8 @@ def _features(card: MetricCard, volumes: Sequence[Volume], cache: ValueCache) ->
     """Feature vectors of volumes; only those that the cache does not hold reach the network, each alone or not."""
     if card.features is None:
         raise BenchError("E_INTERNAL", f"card {card.name} names no features")
-    keys = [["features", card.features, card.version, _device_class(), volume_digest(volume)] for volume in volumes]
+    protocol = ["features", card.features, card.features_version, _device_class()]
+    keys = [[*protocol, volume_digest(volume)] for volume in volumes]
     found = [cache.get(key) for key in keys]
     missing = {keys[i][-1]: i for i, features in enumerate(found) if features is None}
     if missing:
@@ -161,6 +162,10 @@ def _again(cache: ValueCache, key: list[Any]) -> Floats:
     if features is None:
         raise BenchError("E_DISK", "a value just written cannot be read", where=cache.folder)
     return features
+
+
+def _library() -> str:
+    return f"numpy {metadata.version('numpy')}, scipy {metadata.version('scipy')}"
 
 
 def _device_class() -> str:

@@ -69,8 +69,13 @@ def read_submission(folder: Path) -> Submission:
     path = folder / FILE_NAME
     try:
         document = tomllib.loads(picture_file.read_bytes(path, max_bytes=2**18).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BenchError("E_MANIFEST", "not valid TOML", where=path, found=str(error)) from None
+    return submission_from(document, path)
+
+
+def submission_from(document: dict[str, Any], path: Path) -> Submission:
+    """The submission that a parsed file describes; raises what `read_submission` does, naming ``path``."""
     problems = submission_problems(document, path)
     if problems:
         raise problems[0] if len(problems) == 1 else BenchErrors(problems, where=path)
@@ -91,9 +96,9 @@ def submission_problems(document: dict[str, Any], path: Path) -> list[BenchError
         found = repr(document[key])[:120] if key in document else "nothing"
         problems.append(BenchError(code, f"key {key!r}", where=path, expected=expected, found=found))
 
-    for key in document.keys() - Submission.__dataclass_fields__.keys():
+    for key in sorted(document.keys() - Submission.__dataclass_fields__.keys()):
         problem("E_MANIFEST", key, f"one of {', '.join(Submission.__dataclass_fields__)}")
-    for key in Submission.__dataclass_fields__.keys() - {"links"}:
+    for key in sorted(Submission.__dataclass_fields__.keys() - {"links"}):
         if not isinstance(document.get(key, ""), str):
             problem("E_MANIFEST", key, "text")
     if problems:

@@ -40,6 +40,8 @@ class ValueCache:
             data = path.read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise BenchError("E_DISK", f"cannot read: {error.strerror}", where=path) from None
         if len(data) % 8 == 0 and hashlib.sha256(data[32:]).digest() == data[:32]:
             return np.frombuffer(data, "<f8", offset=32).astype(np.float64)
         aside = path.with_suffix(".corrupt")

@@ -12,9 +12,11 @@ from typing import Any
 
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.run_folder import RunFolder
-from fundus2oct.benchmark.submission_file import Submission
+from fundus2oct.benchmark.submission_file import Submission, submission_from
 from fundus2oct.benchmark.volume import Volume, read_volume, volume_digest
 from fundus2oct.metrics.errors import BenchError
+
+REPAIR = "run the same `bench generate` again: it repairs what has changed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +54,20 @@ def run_source(run: RunFolder, dataset: Dataset, split: str) -> VolumeSource:
     plan, summary = run.plan(), run.summary()
     _require_same_inputs(run, plan, dataset, split)
     cases: dict[str, dict[str, Any]] = summary["cases"]
+    if missing := [case.case_id for case in dataset.split(split) if case.case_id not in cases]:
+        raise BenchError("E_CHANGED", "run.json lacks a case", where=run.path, found=missing[0], fix=REPAIR)
 
     def get(case_id: str) -> Volume | None:
         if cases[case_id]["digest"] is None:
             return None
         volume = read_volume(run.volume_path(case_id))
         if volume_digest(volume) != cases[case_id]["digest"]:
-            fix = "run the same `bench generate` again: it repairs what has changed"
-            raise BenchError("E_CHANGED", "volume differs from its record", where=run.volume_path(case_id), fix=fix)
+            where = run.volume_path(case_id)
+            raise BenchError("E_CHANGED", "volume differs from its record", where=where, fix=REPAIR)
         return volume
 
-    submission = {**plan["submission"], "links": tuple(plan["submission"]["links"])}
     return VolumeSource(
-        submission=Submission(**submission),
+        submission=submission_from(plan["submission"], run.plan_path),
         get=get,
         failures={case_id: case["code"] for case_id, case in cases.items() if case["code"]},
         provenance={
