@@ -111,7 +111,7 @@ def case_difference(
     """
     a, b = finite_vector(means_a, "means_a"), finite_vector(means_b, "means_b")
     _check_same_patients(len(a), len(b), "means_b")
-    d = a - b
+    d = np.sort(a - b)  # so that the order of patients cannot change the last digit
     p = float(sign_flip_p(d[:, None], permutations=permutations, seed=seed)[0])
     if np.ptp(d) == 0:
         reason = EQUAL_REASON if d[0] == 0 else "the difference is the same for every patient"
