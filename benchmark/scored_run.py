@@ -31,7 +31,8 @@ class ScoredRun:
     Attributes:
         folder: ``PRIVATE/<team>/<method>/<dataset>-<version>/<phase>``.
         result: its public record.
-        per_patient: arrays of `per_patient.npz`, ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``.
+        per_patient: arrays of `per_patient.npz`, ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; of set
+            metrics perhaps ``.truth``, ``.generated`` (n, d) and ``.case_patients`` (n,), for the swap test.
     """
 
     folder: Path
@@ -67,6 +68,14 @@ class ScoredRun:
         """What a set metric's jackknife needs."""
         counts = self._array(metric, "n").astype(np.float64)
         return SetScore(float(self.value(metric) or 0.0), self._array(metric, "delete_one"), counts)
+
+    def features(self, metric: str) -> tuple[Floats, Floats, NDArray[Any]] | None:
+        """Features of truth and of generated volumes, and each row's patient; None where scoring kept none."""
+        names = [f"{metric}.{name}" for name in ("truth", "generated", "case_patients")]
+        if not all(name in self.per_patient for name in names):
+            return None
+        truth, generated, patients = (self.per_patient[name] for name in names)
+        return truth, generated, patients
 
     def _array(self, metric: str, name: str) -> NDArray[Any]:
         key = f"{metric}.{name}"

@@ -177,6 +177,20 @@ def test_a_copy_of_the_truth_gets_no_interval(write: Write) -> None:
     assert "copy of the truth" in fvd["reason"]
 
 
+def test_two_entries_are_tested_by_swaps_where_their_features_were_kept(write: Write) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(18, 4))
+    runs = [read_scored_run(write("good")), read_scored_run(write("bad", 3.0))]
+    for scored, shift in zip(runs, (0.0, 3.0), strict=True):
+        kept = {"truth": truth, "generated": truth + rng.normal(size=truth.shape) + shift}
+        arrays = kept | {"case_patients": np.repeat(PATIENTS, EYES)}
+        object.__setattr__(scored, "per_patient", dict(scored.per_patient) | {f"fvd.{k}": v for k, v in arrays.items()})
+    fvd = comparison.compare_two(*runs)[0]
+    assert fvd["test"] == "patient swaps"
+    assert fvd["p"] < 0.01
+    assert fvd["interval"] is not None
+
+
 def test_a_missing_value_is_told_with_its_reason(write: Write) -> None:
     a, b = read_scored_run(write("good")), read_scored_run(write("none", metrics__fvd=measured(CARDS[0].version, None)))
     fvd = comparison.compare_two(a, b)[0]
