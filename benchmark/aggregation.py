@@ -40,6 +40,8 @@ def aggregate(card: MetricCard, scores: CaseScores) -> Aggregate:
     """The value of one metric with its uncertainty, and what later intervals and paired tests need."""
     patients = np.array([case.patient_id for case in scores.cases])
     counts = {"n_cases": len(patients), "n_patients": len(np.unique(patients)), "version": card.version}
+    if card.name in scores.reasons:
+        return Aggregate({**counts, "value": None, "reason": scores.reasons[card.name], "uncertainty": None}, {})
     if card.level == "case":
         return _case_aggregate(scores.case_values[card.name].mean(axis=1), patients, counts)
     return _set_aggregate(card, scores, patients, counts)
@@ -59,15 +61,13 @@ def _set_aggregate(
     card: MetricCard, scores: CaseScores, patients: NDArray[Any], counts: Mapping[str, Any]
 ) -> Aggregate:
     truth, generated = scores.features_truth[card.name], scores.features_generated[card.name]
-    if truth is None or generated is None:
-        return Aggregate({**counts, "value": None, "reason": scores.reasons[card.name], "uncertainty": None}, {})
-    if len(patients) < 2:
+    if truth is None or generated is None or len(patients) < 2:
         return Aggregate({**counts, "value": None, "reason": "needs at least 2 cases", "uncertainty": None}, {})
     labels, n = np.unique(patients, return_counts=True)
     if len(labels) < 3:
         value, delete_one = float(load_function(card.function)(truth, generated)), np.empty(0)
     else:
-        value, delete_one = load_function(card.jackknife or "")(truth, generated, patients)
+        value, delete_one = load_function(card.jackknife or "")(truth, generated, np.repeat(patients, card.rows))
     interval = None
     if len(labels) >= inference.MIN_BOOTSTRAP_PATIENTS and np.ptp(delete_one) > 0 and value > 0:
         estimand = f"expected {card.abbreviation} at this number of patients, not its value for infinitely many"

@@ -102,12 +102,12 @@ def publish(result: Result, submission: Submission, root: Path) -> Path:
 
 
 def per_case_text(scores: CaseScores, cards: Sequence[MetricCard]) -> str:
-    """`per_case.csv`: one row a case with its mean and its six B-scans in every case metric."""
-    names = [card.name for card in cards if card.level == "case"]
+    """`per_case.csv`: one row a case with its mean in every case metric, and its parts, such as its six B-scans."""
+    names = [card.name for card in cards if card.name in scores.case_values]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    per_bscan = [f"{name}_{i}" for name in names for i in range(6)]
-    writer.writerow(["case_id", "patient_id", "eye", "code", *names, *per_bscan])
+    parts = [f"{name}_{i}" for name in names for i in range(scores.case_values[name].shape[1])]
+    writer.writerow(["case_id", "patient_id", "eye", "code", *names, *parts])
     for i, case in enumerate(scores.cases):
         rows = [scores.case_values[name][i] for name in names]
         values = [repr(float(row.mean())) for row in rows] + [repr(float(v)) for row in rows for v in row]

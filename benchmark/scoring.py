@@ -37,10 +37,11 @@ class CaseScores:
     Attributes:
         cases: the expected cases, in order.
         codes: public failure code of each failed case.
-        case_values: case metric -> (n_cases, 6), one value per B-scan; a failed case has the card's worst value.
-        features_truth: set metric -> (n_cases, d), or None where the features could not be computed.
+        case_values: case metric -> (n_cases, k), such as one value per B-scan; a failed case has the card's worst
+            value. A metric whose features could not be computed is absent.
+        features_truth: metric that takes features -> (n_cases * rows, d), or None where they could not be computed.
         features_generated: the same for the generated volumes; a failed case is an all-black volume.
-        reasons: set metric -> why there are no features.
+        reasons: metric -> why there are no features.
         digests: content hash of each generated volume, None where the case failed.
     """
 
@@ -66,37 +67,59 @@ def score_cases(
         cache: of values and features, keyed by content.
     """
     cases = dataset.split(split)
-    case_cards = [card for card in cards if card.level == "case"]
-    set_cards = [card for card in cards if card.level == "set"]
-    reasons = {card.name: reason for card in set_cards if (reason := _missing_weights(card))}
-    values: dict[str, list[Floats]] = {card.name: [] for card in case_cards}
-    truths: dict[str, list[Floats]] = {card.name: [] for card in set_cards if card.name not in reasons}
-    drawn: dict[str, list[Floats]] = {name: [] for name in truths}
+    reasons = {card.name: reason for card in cards if (reason := _missing_weights(card))}
+    usable = [card for card in cards if card.name not in reasons]
+    values: dict[str, list[Floats]] = {card.name: [] for card in usable if card.level == "case"}
+    features = {card.features_version: FeatureRows(card, cache) for card in usable if card.features}
     digests: dict[str, str | None] = {}
     with progress(f"score {source.submission.name}", len(cases)) as advance:
         for chunk in _chunks(cases):
             pairs = [(dataset.volume(case), source.get(case.case_id)) for case in chunk]
-            digests |= {
-                case.case_id: None if generated is None else volume_digest(generated)
-                for case, (_, generated) in zip(chunk, pairs, strict=True)
-            }
-            for card in case_cards:
-                values[card.name] += [_case_values(card, truth, generated, cache) for truth, generated in pairs]
-            for card in set_cards:
-                if card.name in truths:
-                    truths[card.name] += _features(card, [truth for truth, _ in pairs], cache)
-                    black = black_volume()
-                    drawn[card.name] += _features(card, [black if g is None else g for _, g in pairs], cache)
+            for case, (_, generated) in zip(chunk, pairs, strict=True):
+                digests[case.case_id] = None if generated is None else volume_digest(generated)
+            for rows in features.values():
+                rows.add(pairs)
+            for card in usable:
+                if card.level == "case":
+                    values[card.name] += _chunk_values(card, pairs, features.get(card.features_version), cache)
             _advance(advance, len(chunk))
+    with_features = [card for card in cards if card.features]
+    found = {card.name: features.get(card.features_version) for card in with_features}
     return CaseScores(
         cases=cases,
         codes=dict(source.failures),
         case_values={name: np.stack(rows) for name, rows in values.items()},
-        features_truth={card.name: _stacked(truths, card.name) for card in set_cards},
-        features_generated={card.name: _stacked(drawn, card.name) for card in set_cards},
+        features_truth={name: None if rows is None else np.concatenate(rows.truth) for name, rows in found.items()},
+        features_generated={
+            name: None if rows is None else np.concatenate(rows.generated) for name, rows in found.items()
+        },
         reasons=reasons,
         digests=digests,
     )
+
+
+Pairs = Sequence[tuple[Volume, Volume | None]]
+
+
+class FeatureRows:
+    """The features of one protocol, true and generated, gathered chunk by chunk for all metrics that share them.
+
+    Attributes:
+        truth: one (rows, d) array a case.
+        generated: the same; a failed case is an all-black volume.
+    """
+
+    def __init__(self, card: MetricCard, cache: ValueCache) -> None:
+        self._card = card
+        self._cache = cache
+        self.truth: list[Floats] = []
+        self.generated: list[Floats] = []
+
+    def add(self, pairs: Pairs) -> None:
+        """Compute, or find in the cache, the features of a few cases."""
+        black = black_volume()
+        self.truth += _features(self._card, [truth for truth, _ in pairs], self._cache)
+        self.generated += _features(self._card, [black if g is None else g for _, g in pairs], self._cache)
 
 
 def load_function(path: str) -> Any:
@@ -115,8 +138,23 @@ def _advance(advance: Advance, n: int) -> None:
     advance(n)
 
 
-def _stacked(rows: Mapping[str, list[Floats]], name: str) -> Floats | None:
-    return np.stack(rows[name]) if name in rows else None
+def _chunk_values(card: MetricCard, pairs: Pairs, features: FeatureRows | None, cache: ValueCache) -> list[Floats]:
+    if features is None:
+        return [_case_values(card, truth, generated, cache) for truth, generated in pairs]
+    rows = zip(pairs, features.truth[-len(pairs) :], features.generated[-len(pairs) :], strict=True)
+    function = load_function(card.function)
+    return [
+        _worst(card, np.asarray(function(truth, truth)).size)
+        if volume is None
+        else np.asarray(function(truth, generated), np.float64).ravel()
+        for (_, volume), truth, generated in rows
+    ]
+
+
+def _worst(card: MetricCard, n: int) -> Floats:
+    if card.worst is None:
+        raise BenchError("E_INTERNAL", f"card {card.name} declares no worst value")
+    return np.full(n, card.worst)
 
 
 def _missing_weights(card: MetricCard) -> str | None:
@@ -131,9 +169,7 @@ def _missing_weights(card: MetricCard) -> str | None:
 
 def _case_values(card: MetricCard, truth: Volume, generated: Volume | None, cache: ValueCache) -> Floats:
     if generated is None:
-        if card.worst is None:
-            raise BenchError("E_INTERNAL", f"card {card.name} declares no worst value")
-        return np.full(len(truth), card.worst)
+        return _worst(card, len(truth))
     key = ["case", card.name, card.version, card.parameters, _library(), volume_digest(truth), volume_digest(generated)]
     values = cache.get(key)
     if values is None:
@@ -151,10 +187,13 @@ def _features(card: MetricCard, volumes: Sequence[Volume], cache: ValueCache) ->
     found = [cache.get(key) for key in keys]
     missing = {keys[i][-1]: i for i, features in enumerate(found) if features is None}
     if missing:
-        computed = load_function(card.features)(np.stack([volumes[i] for i in missing.values()]))
-        for i, features in zip(missing.values(), computed, strict=True):
-            cache.put(keys[i], np.asarray(features, np.float64))
-    return [cached if cached is not None else _again(cache, key) for cached, key in zip(found, keys, strict=True)]
+        computed = np.asarray(
+            load_function(card.features)(np.stack([volumes[i] for i in missing.values()])), np.float64
+        )
+        for i, features in zip(missing.values(), computed.reshape(len(missing), -1), strict=True):
+            cache.put(keys[i], features)
+    flat = [cached if cached is not None else _again(cache, key) for cached, key in zip(found, keys, strict=True)]
+    return [features.reshape(card.rows, -1) for features in flat]
 
 
 def _again(cache: ValueCache, key: list[Any]) -> Floats:
