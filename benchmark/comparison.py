@@ -173,8 +173,9 @@ def _agreement(
     matched = bias_matched_card(card)
     values = [None if matched is None else runs[i].value(matched.name) for i in family]
     known = np.array([np.nan if value is None else value for value in values])
-    reason = NO_BIAS_MATCHED if np.isnan(known).all() else None
-    return inference.same_order(tests.differences, known[:, None] - known[None, :]), reason
+    if np.isnan(known).all():
+        return None, NO_BIAS_MATCHED
+    return inference.same_order(tests.differences, known[:, None] - known[None, :]), None
 
 
 def bias_matched_card(card: MetricCard) -> MetricCard | None:
