@@ -14,6 +14,10 @@ from toy_dataset import write_toy_dataset
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
 from fundus2oct.benchmark.generation import generate_run
 from fundus2oct.benchmark.generator_reference import resolve
+from fundus2oct.benchmark.run_folder import RunFolder
+from fundus2oct.benchmark.scoring import score_cases
+from fundus2oct.benchmark.value_cache import ValueCache
+from fundus2oct.benchmark.volume_source import run_source
 from fundus2oct.metrics import catalogue
 
 
@@ -44,6 +48,16 @@ def run_copy(finished_run: Path, tmp_path: Path) -> Path:
     """The finished run in a folder that a test may change."""
     shutil.copytree(finished_run, tmp_path / "run")
     return tmp_path / "run"
+
+
+@pytest.fixture(scope="session")
+def warm_cache(tmp_path_factory: pytest.TempPathFactory, finished_run: Path, small: Dataset) -> Path:
+    """A cache that holds every value of the finished run under the toy metrics. Not to be written to."""
+    folder = tmp_path_factory.mktemp("warm")
+    run = run_source(RunFolder(finished_run), small, "test")
+    score_cases(run, small, "test", mean_features.CARDS, ValueCache(folder))
+    mean_features.seen.clear()
+    return folder
 
 
 @pytest.fixture

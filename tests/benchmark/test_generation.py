@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from plugin_folders import SPECKLE, on_case, write_plugin
+from run_contents import contents
 
 from fundus2oct.benchmark import worker_process
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
@@ -20,7 +21,6 @@ from fundus2oct.benchmark.run_folder import RunFolder, case_seed
 from fundus2oct.benchmark.volume import read_volume
 from fundus2oct.metrics.errors import BenchError
 
-UNCOMPARED = (".lock", "timing.jsonl", "private.log")
 CASES = ["toy-test-000", "toy-test-001", "toy-test-002"]
 
 
@@ -129,12 +129,6 @@ def test_what_was_damaged_is_done_again(
     damage(run_copy)
     generate(plugin, small, run_copy)
     assert contents(run_copy) == contents(finished_run)
-
-
-def contents(run: Path) -> dict[str, bytes]:
-    """Every file of a run but the log and the times."""
-    files = (path for path in run.rglob("*") if path.is_file() and path.name not in UNCOMPARED)
-    return {path.relative_to(run).as_posix(): path.read_bytes() for path in files}
 
 
 def _change_photograph(data: Path) -> None:

@@ -31,16 +31,6 @@ def source(finished_run: Path, small: Dataset) -> VolumeSource:
     return run_source(RunFolder(finished_run), small, "test")
 
 
-@pytest.fixture(scope="session")
-def warm(tmp_path_factory: pytest.TempPathFactory, finished_run: Path, small: Dataset) -> Path:
-    """A cache that holds every value of the finished run. Not to be written to."""
-    folder = tmp_path_factory.mktemp("warm")
-    run = run_source(RunFolder(finished_run), small, "test")
-    score_cases(run, small, "test", mean_features.CARDS, ValueCache(folder))
-    mean_features.seen.clear()
-    return folder
-
-
 def scored(source: VolumeSource, dataset: Dataset, cache: Path) -> CaseScores:
     return score_cases(source, dataset, "test", mean_features.CARDS, ValueCache(cache))
 
@@ -60,9 +50,9 @@ def numbers(scores: CaseScores) -> dict[str, Any]:
 
 
 def test_a_case_metric_has_six_values_of_truth_against_generated(
-    source: VolumeSource, small: Dataset, warm: Path
+    source: VolumeSource, small: Dataset, warm_cache: Path
 ) -> None:
-    scores = scored(source, small, warm)
+    scores = scored(source, small, warm_cache)
     truth, generated = small.volume(small.split("test")[2]), source.get("toy-test-002")
     assert generated is not None
     assert np.array_equal(scores.case_values["psnr"][2], psnr(truth, generated))
@@ -70,9 +60,9 @@ def test_a_case_metric_has_six_values_of_truth_against_generated(
 
 
 def test_a_failed_case_gets_the_worst_value_and_a_black_volume(
-    source: VolumeSource, small: Dataset, warm: Path
+    source: VolumeSource, small: Dataset, warm_cache: Path
 ) -> None:
-    scores = scored(source, small, warm)
+    scores = scored(source, small, warm_cache)
     features = scores.features_generated["toy-fvd"]
     assert features is not None
     assert scores.case_values["ssim"][1].tolist() == [card("ssim").worst] * 6
@@ -82,9 +72,9 @@ def test_a_failed_case_gets_the_worst_value_and_a_black_volume(
 
 
 def test_every_expected_case_is_scored_in_the_order_of_the_split(
-    source: VolumeSource, small: Dataset, warm: Path
+    source: VolumeSource, small: Dataset, warm_cache: Path
 ) -> None:
-    scores = scored(source, small, warm)
+    scores = scored(source, small, warm_cache)
     assert [case.case_id for case in scores.cases] == list(scores.digests) == [f"toy-test-00{i}" for i in range(3)]
     assert all(values.shape == (3, 6) for values in scores.case_values.values())
 
@@ -100,9 +90,9 @@ def test_the_network_sees_every_volume_once_and_none_in_a_second_scoring(
 
 
 def test_another_entry_on_the_same_truth_computes_its_own_features_only(
-    small: Dataset, warm: Path, tmp_path: Path, toy_metrics: list[int]
+    small: Dataset, warm_cache: Path, tmp_path: Path, toy_metrics: list[int]
 ) -> None:
-    shutil.copytree(warm, tmp_path / "cache")
+    shutil.copytree(warm_cache, tmp_path / "cache")
     scored(oracle_source("truth-copy", small, "test"), small, tmp_path / "cache")
     assert toy_metrics == []
     scored(oracle_source("real-vs-real", small, "test"), small, tmp_path / "cache")
@@ -121,16 +111,16 @@ def _black(case_id: str) -> Any:
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_no_number_depends_on_the_chunk(
-    source: VolumeSource, small: Dataset, warm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+    source: VolumeSource, small: Dataset, warm_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     monkeypatch.setattr(scoring, "CHUNK", chunk)
-    assert numbers(scored(source, small, tmp_path / "cache")) == numbers(scored(source, small, warm))
+    assert numbers(scored(source, small, tmp_path / "cache")) == numbers(scored(source, small, warm_cache))
 
 
 def test_every_damaged_cache_file_is_noticed_set_aside_and_computed_anew(
-    source: VolumeSource, small: Dataset, warm: Path, tmp_path: Path
+    source: VolumeSource, small: Dataset, warm_cache: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(warm, tmp_path / "cache")
+    shutil.copytree(warm_cache, tmp_path / "cache")
     files = sorted((tmp_path / "cache").rglob("*.f64"))
     for number, path in enumerate(files):
         data = bytearray(path.read_bytes())
@@ -138,7 +128,7 @@ def test_every_damaged_cache_file_is_noticed_set_aside_and_computed_anew(
         path.write_bytes(data)
     cache = ValueCache(tmp_path / "cache")
     again = score_cases(source, small, "test", mean_features.CARDS, cache)
-    assert numbers(again) == numbers(scored(source, small, warm))
+    assert numbers(again) == numbers(scored(source, small, warm_cache))
     assert sorted(cache.set_aside) == [path.with_suffix(".corrupt") for path in files]
     assert len(files) == 10  # 2 x SSIM, 2 x PSNR, 6 features
 
