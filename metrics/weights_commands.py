@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from fundus2oct.metrics.weight_registry import REGISTRY, Weights, installed_path, is_installed, weights_named
+from fundus2oct.metrics.weight_registry import (
+    REGISTRY,
+    Weights,
+    installed_path,
+    is_installed,
+    recorded_facts,
+    weights_named,
+)
 
 
 @click.group()
@@ -37,11 +44,11 @@ def list_weights(as_json: bool) -> None:
         return
     for entry in REGISTRY:
         state = "installed" if is_installed(entry) else "not installed"
-        click.echo(f"{entry.name}  {entry.title}  {entry.size / 1e6:.0f} MB  {state}")
+        click.echo(f"{entry.name}  {entry.title}  {_size(entry)}  {state}")
         click.echo(f"    for      {entry.purpose}")
         click.echo(f"    licence  {entry.licence}")
         click.echo(f"    source   {entry.source}")
-        click.echo(f"    sha256   {entry.sha256}")
+        click.echo(f"    sha256   {_hash_text(entry)}")
 
 
 @weights.command()
@@ -50,7 +57,7 @@ def list_weights(as_json: bool) -> None:
     "--from",
     "source_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The source archive, or the checkpoint in it, already downloaded: for machines without a network.",
+    help="The source archive, or the file in it, already downloaded: for machines without a network.",
 )
 def install(name: str, source_file: Path | None) -> None:
     """Fetch the weights NAME, check their hashes and put them into the cache; prints the installed path.
@@ -82,16 +89,35 @@ def _say(line: str) -> None:
         click.echo(line, err=True)
 
 
+def _size(entry: Weights) -> str:
+    """Of the installed file where it is known, else of what is fetched."""
+    size = entry.size or entry.archive_size
+    return f"{size / 1e6:.0f} MB" if size else "size not known"
+
+
+def _hash_text(entry: Weights) -> str:
+    """The hash by which the installed file is recognised, and where it comes from."""
+    if entry.sha256:
+        return entry.sha256
+    recorded = recorded_facts(entry).get("sha256")
+    if recorded:
+        return f"{recorded} (recorded when it was installed{'' if entry.pinned else '; unpinned source'})"
+    return f"of the source: {entry.archive_sha256}" if entry.pinned else "unpinned: recorded when it is installed"
+
+
 def _facts(entry: Weights) -> dict[str, Any]:
+    recorded = recorded_facts(entry)
     return {
         "name": entry.name,
         "title": entry.title,
         "purpose": entry.purpose,
         "licence": entry.licence,
-        "size_bytes": entry.size,
-        "sha256": entry.sha256,
+        "size_bytes": entry.size or recorded.get("size"),
+        "sha256": entry.sha256 or recorded.get("sha256"),
         "source": entry.source,
-        "source_sha256": entry.archive_sha256,
+        "source_sha256": entry.archive_sha256 or recorded.get("source_sha256"),
+        "source_pinned": entry.pinned,
+        "companion": entry.companion,
         "path": str(installed_path(entry)),
         "installed": is_installed(entry),
     }

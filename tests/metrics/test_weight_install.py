@@ -13,7 +13,7 @@ import pytest
 import safetensors.numpy
 import toy_weights
 
-from fundus2oct.metrics import weight_install, weight_registry
+from fundus2oct.metrics import weight_fetch, weight_install, weight_registry
 from fundus2oct.metrics.errors import BenchError, ExitCode
 from fundus2oct.metrics.weight_registry import Weights
 
@@ -131,7 +131,7 @@ def test_no_network_names_the_way_round(entry: Weights, monkeypatch: pytest.Monk
     ],
 )
 def test_what_pip_says_becomes_one_clear_line(entry: Weights, stderr: str, code: str, what: str) -> None:
-    error = weight_install._download_error(entry, stderr)
+    error = weight_fetch.download_error(entry, stderr)
     assert error.code == code
     assert what in error.what
 
