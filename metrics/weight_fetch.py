@@ -53,6 +53,8 @@ def _from_address(entry: Weights) -> bytes:
             data: bytes = answer.read((entry.archive_size or 0) + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = str(error.reason if isinstance(error, urllib.error.URLError) else error)
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         what = "cannot fetch the weights; is there a network?"
         raise BenchError("E_WEIGHTS", what, where=entry.source, found=reason, fix=_elsewhere(entry)) from error
     require_hash(
