@@ -29,8 +29,9 @@ def kernel_distance(
     Returns:
         The distance. Unbiased, hence negative at times when the sets are alike; 0 for a copy of the truth.
 
-    >>> kernel_distance([[0.0], [1.0]], [[2.0], [1.0]])  # k(0,1) + k(2,1) - 2 (k(0,1) + k(1,2)) / 2 = 1 + 27 - 2 * 1
-    26.0
+    >>> x, y = [[0.0], [1.0]], [[2.0], [3.0]]  # k(0, 1) = 1, k(2, 3) = 343, k(0, 3) = 1, k(1, 2) = 27
+    >>> kernel_distance(x, y)  # 1 + 343 - 2 * (1 + 27) / 2
+    316.0
     """
     return _distance(*_patient_sums(features_truth, features_generated, patients))
 
