@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fundus2oct.benchmark import failure_policy
+from fundus2oct.benchmark import failure_policy, picture_file
+from fundus2oct.benchmark.controls import Controls
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result
 from fundus2oct.benchmark.scoring import CaseScores, load_function
@@ -48,7 +50,13 @@ def aggregate(card: MetricCard, scores: CaseScores) -> Aggregate:
 
 
 def _case_aggregate(case_values: Floats, patients: NDArray[Any], counts: Mapping[str, Any]) -> Aggregate:
+    measured = np.isfinite(case_values)
+    if not measured.any():
+        reason = "the truth could not be measured in any case"
+        return Aggregate({**counts, "value": None, "reason": reason, "uncertainty": None}, {})
+    case_values, patients = case_values[measured], patients[measured]
     labels, means = inference.patient_means(case_values, patients)
+    counts = {**counts, "n_cases": len(patients), "n_patients": len(labels)}
     interval = None
     if len(means) >= inference.MIN_BOOTSTRAP_PATIENTS and np.ptp(means) > 0:
         interval = _uncertainty(inference.mean_interval(means, level=LEVEL), "mean over patients like these")
@@ -64,17 +72,25 @@ def _set_aggregate(
     if truth is None or generated is None or len(patients) < 2:
         return Aggregate({**counts, "value": None, "reason": "needs at least 2 cases", "uncertainty": None}, {})
     labels, n = np.unique(patients, return_counts=True)
-    if len(labels) < 3:
-        value, delete_one = float(load_function(card.function)(truth, generated)), np.empty(0)
-    else:
-        value, delete_one = load_function(card.jackknife or "")(truth, generated, np.repeat(patients, card.rows))
+    try:
+        if len(labels) < 3:
+            value, delete_one = float(load_function(card.function)(truth, generated)), np.empty(0)
+        else:
+            value, delete_one = load_function(card.jackknife or "")(truth, generated, np.repeat(patients, card.rows))
+    except ValueError as error:  # a metric that needs more patients than this split has says so
+        return Aggregate({**counts, "value": None, "reason": str(error)[:300], "uncertainty": None}, {})
     interval = None
-    if len(labels) >= inference.MIN_BOOTSTRAP_PATIENTS and np.ptp(delete_one) > 0 and value > 0:
+    if (
+        len(labels) >= inference.MIN_BOOTSTRAP_PATIENTS
+        and np.ptp(delete_one) > 0
+        and not np.array_equal(truth, generated)
+    ):
         estimand = f"expected {card.abbreviation} at this number of patients, not its value for infinitely many"
         found = inference.jackknife_interval(value, delete_one, level=LEVEL, cases_per_patient=n)
         interval = _uncertainty(found, estimand)
     entry = {**counts, "value": float(value), "reason": None, "uncertainty": interval}
-    return Aggregate(entry, {"patients": labels, "delete_one": delete_one, "n": n})
+    features = {"truth": truth, "generated": generated, "case_patients": np.repeat(patients, card.rows)}
+    return Aggregate(entry, {"patients": labels, "delete_one": delete_one, "n": n, **features})
 
 
 def _uncertainty(interval: inference.Interval, estimand: str) -> dict[str, Any]:
@@ -96,9 +112,10 @@ def make_result(
     scores: CaseScores,
     cards: Sequence[MetricCard],
     aggregates: Mapping[str, Aggregate],
+    controls: Controls,
 ) -> Result:
     """The public record of a scored run; see `result.schema.json`."""
-    submission = source.submission
+    submission, digest = source.submission, functools.cache(picture_file.picture_digest)
     patients = {case.patient_id for case in scores.cases}
     failed = len(scores.codes)
     return {
@@ -123,8 +140,8 @@ def make_result(
             "licence": dataset.licence,
             "pictures_may_be_published": dataset.pictures_may_be_published,
             "split": split,
-            "inputs_hash": dataset.inputs_hash(split),
-            "truth_hash": dataset.truth_hash(split),
+            "inputs_hash": dataset.inputs_hash(split, digest=digest),
+            "truth_hash": dataset.truth_hash(split, digest=digest),
             "n_cases": len(scores.cases),
             "n_patients": len(patients),
         },
@@ -142,20 +159,22 @@ def make_result(
             "failures": source.failure_counts(),
         },
         "metrics": {card.name: aggregates[card.name].entry for card in cards},
-        "eligible": _eligible(submission.kind, failed, len(scores.cases)),
+        "controls": controls.public,
+        "eligible": _eligible(controls.eligible, submission.kind, failed, len(scores.cases)),
         "flags": list(source.flags),
         "sample": None,
         "versions": {name: metadata.version(name) for name in COMPONENTS},
     }
 
 
-def _eligible(kind: str, failed: int, expected: int) -> dict[str, Any]:
+def _eligible(verdict: dict[str, Any], kind: str, failed: int, expected: int) -> dict[str, Any]:
+    """The controls' verdict, for kinds that are ranked, and unless too many cases failed."""
     if kind not in RANKED_KINDS:
         return {"value": None, "reasons": [f"rows of kind {kind} are shown, never ranked"]}
-    if failure_policy.is_beyond_policy(failed, expected):
-        return {"value": False, "reasons": [f"{failed} of {expected} cases failed, more than 5 %"]}
-    reason = "not assessed: this version does not yet measure the shuffled-fundus gap or memorisation"
-    return {"value": None, "reasons": [reason]}
+    if not failure_policy.is_beyond_policy(failed, expected):
+        return verdict
+    reason = f"{failed} of {expected} cases failed, more than 5 %"
+    return {"value": False, "reasons": [reason, *([] if verdict["value"] is None else verdict["reasons"])]}
 
 
 def _volumes_hash(scores: CaseScores) -> str:

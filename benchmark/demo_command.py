@@ -40,6 +40,7 @@ def demo(context: click.Context, out: Path, profile: str, seed: int) -> None:
             ["generate", folder, "--data", str(data), "--out", run],
             ["score", run, *scored],
         ]
+    steps.append(["compare", "--all", "--private", str(out / "private"), "--results", str(out / "results")])
     steps.append(["leaderboard", "build", str(out / "results"), "--out", str(out / "site")])
     for number, arguments in enumerate(steps, start=1):
         say(f"[{number}/{len(steps)}] bench {' '.join(arguments)}")

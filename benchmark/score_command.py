@@ -135,9 +135,11 @@ def _from_archive(
     return run_folder, import_archive(archive, dataset, split, run_folder, submission)
 
 
-def score_source(source: Any, dataset: Any, split: str, *, phase: str, private: Path, results: Path) -> dict[str, Any]:
+def score_source(
+    source: Any, dataset: Any, split: str, *, phase: str, private: Path, results: Path, train_split: str = "train"
+) -> dict[str, Any]:
     """Score volumes, write every file, show the table; returns the public record."""
-    from fundus2oct.benchmark import aggregation, score_files, scoring
+    from fundus2oct.benchmark import aggregation, controls, score_files, scoring
     from fundus2oct.benchmark.value_cache import ValueCache, make_private_folder
     from fundus2oct.metrics.catalogue import CARDS
 
@@ -146,13 +148,23 @@ def score_source(source: Any, dataset: Any, split: str, *, phase: str, private: 
     make_private_folder(private)
     cache = ValueCache(private / "cache")
     with folder.locked():
-        scores = scoring.score_cases(source, dataset, split, CARDS, cache)
+        scores = scoring.score_cases(source, dataset, split, CARDS, cache, controls.PROTOCOLS)
+        found = controls.run_controls(scores, dataset, cache, train_split)
         aggregates = {card.name: aggregation.aggregate(card, scores) for card in CARDS}
         result = aggregation.make_result(
-            source=source, dataset=dataset, split=split, phase=phase, scores=scores, cards=CARDS, aggregates=aggregates
+            source=source,
+            dataset=dataset,
+            split=split,
+            phase=phase,
+            scores=scores,
+            cards=CARDS,
+            aggregates=aggregates,
+            controls=found,
         )
         timing = {"score_seconds": round(time.monotonic() - started, 3)}
-        folder.write(result=result, scores=scores, cards=CARDS, aggregates=aggregates, timing=timing)
+        folder.write(
+            result=result, scores=scores, cards=CARDS, aggregates=aggregates, timing=timing, flagged=found.flagged
+        )
         path = score_files.publish(result, source.submission, results)
     for damaged in cache.set_aside:
         say(f"a damaged cache file was set aside and its value computed anew: {damaged}")

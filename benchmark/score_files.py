@@ -63,13 +63,15 @@ class ScoreFolder:
         cards: Sequence[MetricCard],
         aggregates: Mapping[str, Aggregate],
         timing: Mapping[str, float],
+        flagged: Mapping[str, tuple[float, str]] | None = None,
     ) -> None:
-        """Write `per_case.csv`, `per_patient.npz`, `timing.json`, and `result.json` last."""
+        """Write `per_case.csv`, `per_patient.npz`, `memorised.csv`, `timing.json`, and `result.json` last."""
         check_result(result, where=self.path)
         write_text(self.path / "per_case.csv", per_case_text(scores, cards))
         step("per_case.csv written")
         write_bytes(self.path / "per_patient.npz", per_patient_bytes(aggregates))
         step("per_patient.npz written")
+        write_text(self.path / "memorised.csv", memorised_text(flagged or {}))
         write_json(self.path / "timing.json", dict(timing))
         write_result(self.path / "result.json", result)
         step("result.json written")
@@ -113,6 +115,12 @@ def per_case_text(scores: CaseScores, cards: Sequence[MetricCard]) -> str:
         values = [repr(float(row.mean())) for row in rows] + [repr(float(v)) for row in rows for v in row]
         writer.writerow([case.case_id, case.patient_id, case.eye, scores.codes.get(case.case_id, ""), *values])
     return buffer.getvalue()
+
+
+def memorised_text(flagged: Mapping[str, tuple[float, str]]) -> str:
+    """`memorised.csv`: the cases flagged as copies, the ratio d1/d2, and the training case each resembles most."""
+    rows = [f"{case_id},{ratio!r},{resembles}" for case_id, (ratio, resembles) in sorted(flagged.items())]
+    return "\n".join(["case_id,ratio,resembles", *rows, ""])
 
 
 def per_patient_bytes(aggregates: Mapping[str, Aggregate]) -> bytes:

@@ -6,8 +6,9 @@ depends on how many. Means, intervals and the record are made in `benchmark.aggr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from typing import Any
 
@@ -43,6 +44,7 @@ class CaseScores:
         features_generated: the same for the generated volumes; a failed case is an all-black volume.
         reasons: metric -> why there are no features.
         digests: content hash of each generated volume, None where the case failed.
+        measured: protocol of a control -> (n_cases, rows, d) of the true and of the generated volumes.
     """
 
     cases: tuple[Case, ...]
@@ -52,10 +54,16 @@ class CaseScores:
     features_generated: Mapping[str, Floats | None]
     reasons: Mapping[str, str]
     digests: Mapping[str, str | None]
+    measured: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
 
 def score_cases(
-    source: VolumeSource, dataset: Dataset, split: str, cards: Sequence[MetricCard], cache: ValueCache
+    source: VolumeSource,
+    dataset: Dataset,
+    split: str,
+    cards: Sequence[MetricCard],
+    cache: ValueCache,
+    measures: Sequence[FeatureProtocol] = (),
 ) -> CaseScores:
     """Measure every expected case of a split.
 
@@ -65,12 +73,14 @@ def score_cases(
         split: name of the split.
         cards: the metrics, in the board's order.
         cache: of values and features, keyed by content.
+        measures: what else to measure of every volume, for the controls.
     """
     cases = dataset.split(split)
     reasons = {card.name: reason for card in cards if (reason := _missing_weights(card))}
     usable = [card for card in cards if card.name not in reasons]
-    values: dict[str, list[Floats]] = {card.name: [] for card in usable if card.level == "case"}
-    features = {card.features_version: FeatureRows(card, cache) for card in usable if card.features}
+    values: dict[str, list[Floats | None]] = {card.name: [] for card in usable if card.level == "case"}
+    protocols = [card_protocol(card) for card in usable if card.features] + list(measures)
+    features = {protocol.version: FeatureRows(protocol, cache) for protocol in protocols}
     digests: dict[str, str | None] = {}
     with progress(f"score {source.submission.name}", len(cases)) as advance:
         for chunk in _chunks(cases):
@@ -88,17 +98,33 @@ def score_cases(
     return CaseScores(
         cases=cases,
         codes=dict(source.failures),
-        case_values={name: np.stack(rows) for name, rows in values.items()},
+        case_values={card.name: _with_worst(card, values[card.name]) for card in usable if card.level == "case"},
         features_truth={name: None if rows is None else np.concatenate(rows.truth) for name, rows in found.items()},
         features_generated={
             name: None if rows is None else np.concatenate(rows.generated) for name, rows in found.items()
         },
         reasons=reasons,
         digests=digests,
+        measured={protocol.version: features[protocol.version].stacked() for protocol in measures},
     )
 
 
 Pairs = Sequence[tuple[Volume, Volume | None]]
+
+
+@dataclass(frozen=True)
+class FeatureProtocol:
+    """How volumes become rows of numbers.
+
+    Attributes:
+        function: ``module:attribute``, (n, 6, 320, 448) uint8 volumes -> (n * rows, d), imported late.
+        version: name of the protocol; it rises whenever a number may change.
+        rows: rows that one volume gives.
+    """
+
+    function: str
+    version: str
+    rows: int = 1
 
 
 class FeatureRows:
@@ -109,8 +135,8 @@ class FeatureRows:
         generated: the same; a failed case is an all-black volume.
     """
 
-    def __init__(self, card: MetricCard, cache: ValueCache) -> None:
-        self._card = card
+    def __init__(self, protocol: FeatureProtocol, cache: ValueCache) -> None:
+        self._protocol = protocol
         self._cache = cache
         self.truth: list[Floats] = []
         self.generated: list[Floats] = []
@@ -118,8 +144,12 @@ class FeatureRows:
     def add(self, pairs: Pairs) -> None:
         """Compute, or find in the cache, the features of a few cases."""
         black = black_volume()
-        self.truth += _features(self._card, [truth for truth, _ in pairs], self._cache)
-        self.generated += _features(self._card, [black if g is None else g for _, g in pairs], self._cache)
+        self.truth += feature_rows(self._protocol, [truth for truth, _ in pairs], self._cache)
+        self.generated += feature_rows(self._protocol, [black if g is None else g for _, g in pairs], self._cache)
+
+    def stacked(self) -> tuple[Floats, Floats]:
+        """Truth and generated, each (n_cases, rows, d)."""
+        return np.stack(self.truth), np.stack(self.generated)
 
 
 def load_function(path: str) -> Any:
@@ -138,23 +168,27 @@ def _advance(advance: Advance, n: int) -> None:
     advance(n)
 
 
-def _chunk_values(card: MetricCard, pairs: Pairs, features: FeatureRows | None, cache: ValueCache) -> list[Floats]:
+def _chunk_values(
+    card: MetricCard, pairs: Pairs, features: FeatureRows | None, cache: ValueCache
+) -> list[Floats | None]:
+    """The values of a few cases in one case metric; None where the case failed."""
     if features is None:
-        return [_case_values(card, truth, generated, cache) for truth, generated in pairs]
-    rows = zip(pairs, features.truth[-len(pairs) :], features.generated[-len(pairs) :], strict=True)
+        return [None if volume is None else _case_values(card, truth, volume, cache) for truth, volume in pairs]
     function = load_function(card.function)
+    rows = zip(pairs, features.truth[-len(pairs) :], features.generated[-len(pairs) :], strict=True)
     return [
-        _worst(card, np.asarray(function(truth, truth)).size)
-        if volume is None
-        else np.asarray(function(truth, generated), np.float64).ravel()
+        None if volume is None else np.asarray(function(truth, generated), np.float64).ravel()
         for (_, volume), truth, generated in rows
     ]
 
 
-def _worst(card: MetricCard, n: int) -> Floats:
+def _with_worst(card: MetricCard, values: Sequence[Floats | None]) -> Floats:
+    """(n_cases, k) values; a failed case has the card's worst in each of its k places."""
     if card.worst is None:
         raise BenchError("E_INTERNAL", f"card {card.name} declares no worst value")
-    return np.full(n, card.worst)
+    k = next((found.size for found in values if found is not None), 1)
+    worst = np.full(k, card.worst)
+    return np.stack([worst if found is None else found for found in values])
 
 
 def _missing_weights(card: MetricCard) -> str | None:
@@ -167,9 +201,7 @@ def _missing_weights(card: MetricCard) -> str | None:
     return f"weights {card.weights} are not installed: run `bench weights install {card.weights}`"
 
 
-def _case_values(card: MetricCard, truth: Volume, generated: Volume | None, cache: ValueCache) -> Floats:
-    if generated is None:
-        return _worst(card, len(truth))
+def _case_values(card: MetricCard, truth: Volume, generated: Volume, cache: ValueCache) -> Floats:
     key = ["case", card.name, card.version, card.parameters, _library(), volume_digest(truth), volume_digest(generated)]
     values = cache.get(key)
     if values is None:
@@ -178,34 +210,30 @@ def _case_values(card: MetricCard, truth: Volume, generated: Volume | None, cach
     return values
 
 
-def _features(card: MetricCard, volumes: Sequence[Volume], cache: ValueCache) -> list[Floats]:
-    """Feature vectors of volumes; only those that the cache does not hold reach the network, each alone or not."""
-    if card.features is None:
-        raise BenchError("E_INTERNAL", f"card {card.name} names no features")
-    protocol = ["features", card.features, card.features_version, _device_class()]
-    keys = [[*protocol, volume_digest(volume)] for volume in volumes]
-    found = [cache.get(key) for key in keys]
-    missing = {keys[i][-1]: i for i, features in enumerate(found) if features is None}
-    if missing:
-        computed = np.asarray(
-            load_function(card.features)(np.stack([volumes[i] for i in missing.values()])), np.float64
-        )
-        for i, features in zip(missing.values(), computed.reshape(len(missing), -1), strict=True):
-            cache.put(keys[i], features)
-    flat = [cached if cached is not None else _again(cache, key) for cached, key in zip(found, keys, strict=True)]
-    return [features.reshape(card.rows, -1) for features in flat]
+def feature_rows(protocol: FeatureProtocol, volumes: Sequence[Volume], cache: ValueCache) -> list[Floats]:
+    """One (rows, d) array a volume; each is computed alone, and kept at once, so that a kill loses one at most."""
+    base = ["features", protocol.function, protocol.version, _library(), _device_class()]
+    return [_volume_rows(protocol, [*base, volume_digest(volume)], volume, cache) for volume in volumes]
 
 
-def _again(cache: ValueCache, key: list[Any]) -> Floats:
-    features = cache.get(key)
-    if features is None:
-        raise BenchError("E_DISK", "a value just written cannot be read", where=cache.folder)
-    return features
+def _volume_rows(protocol: FeatureProtocol, key: list[Any], volume: Volume, cache: ValueCache) -> Floats:
+    flat = cache.get(key)
+    if flat is None:
+        flat = np.asarray(load_function(protocol.function)(volume[None]), np.float64).ravel()
+        cache.put(key, flat)
+    return flat.reshape(protocol.rows, -1)
 
 
+def card_protocol(card: MetricCard) -> FeatureProtocol:
+    """The features that a card names."""
+    return FeatureProtocol(card.features or "", card.features_version, card.rows)
+
+
+@functools.cache
 def _library() -> str:
     return f"numpy {metadata.version('numpy')}, scipy {metadata.version('scipy')}"
 
 
+@functools.cache
 def _device_class() -> str:
     return f"cpu, torch {metadata.version('torch')}"

@@ -37,6 +37,11 @@ class Board:
     rows: tuple[Row, ...]
 
     @property
+    def columns(self) -> tuple[MetricCard, ...]:
+        """The cards that have a column on the board's first page: the ranking metric's, then the headline ones."""
+        return (self.cards[0], *(card for card in self.cards[1:] if card.role == "headline"))
+
+    @property
     def ranking_card(self) -> MetricCard:
         """The card of the metric that orders the board."""
         return self.cards[0]

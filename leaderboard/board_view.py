@@ -97,11 +97,11 @@ def view_board(board: Board) -> BoardView:
         axis=interval_drawing.draw_axis(axis) if axis else Markup(""),
         axis_is_square_root=axis is not None and axis.is_square_root,
         reference=make_cell(board.reference, card) if board.reference else None,
-        levels=interval_levels([row.entry for row in board.rows], board.cards),
+        levels=interval_levels([row.entry for row in board.rows], board.columns),
         rows=tuple(_view_row(row, board, axis) for row in board.rows),
         footnotes=tuple(_footnotes(board)),
         policies=protocol_texts(board, "failure_policy"),
-        published=_view_published(board.cards),
+        published=_view_published(board.columns),
     )
 
 
@@ -145,7 +145,7 @@ def _view_row(row: Row, board: Board, axis: Axis | None) -> RowView:
         ranking=make_cell(entry, card),
         drawing=interval_drawing.draw_row(entry, board.reference, axis, card) if axis else Markup(""),
         beyond_reference=_beyond(entry, board.reference, card),
-        others=tuple(make_cell(entry, other) for other in board.cards[1:]),
+        others=tuple(make_cell(entry, other) for other in board.columns[1:]),
         n_eyes=plain(n_eyes),
         n_failed=plain(cases["failed"]),
     )

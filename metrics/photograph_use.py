@@ -86,34 +86,45 @@ def shuffled_gap(
 
 def strangers(patients: Labels, strata: Labels) -> NDArray[np.bool_]:
     """(n, n) whether eye j belongs to another patient than eye i and to the same stratum."""
-    return (patients[:, None] != patients) & (strata[:, None] == strata)
+    found: NDArray[np.bool_] = (patients[:, None] != patients) & (strata[:, None] == strata)
+    return found
+
+
+def _weights(patients: Labels, strata: Labels) -> Floats | None:
+    """(n, n) weights W with gap = sum(W * errors): each patient counts once, its eyes alike; None: no strangers."""
+    pairs = strangers(patients, strata)
+    n_strangers = pairs.sum(axis=1)
+    has = n_strangers > 0
+    if not has.any():
+        return None
+    index = np.unique(patients, return_inverse=True)[1]
+    eyes = np.bincount(index, weights=has)
+    share = np.where(has, 1 / np.maximum(eyes[index], 1), 0.0) / (eyes > 0).sum()
+    weights: Floats = share[:, None] * (pairs / np.maximum(n_strangers, 1)[:, None] - np.eye(len(patients)))
+    return weights
 
 
 def _gap(matrix: Floats, patients: Labels, strata: Labels) -> float:
     """Mean over patients of their eyes' mean gap; NaN when no eye has a stranger."""
-    pairs = strangers(patients, strata)
-    n = pairs.sum(axis=1)
-    has = n > 0
-    if not has.any():
-        return float("nan")
-    shuffled = np.where(pairs, matrix, 0.0).sum(axis=1)[has] / n[has]
-    gaps = shuffled - np.diagonal(matrix)[has]
-    index = np.unique(patients[has], return_inverse=True)[1]
-    return float((np.bincount(index, weights=gaps) / np.bincount(index)).mean())
+    weights = _weights(patients, strata)
+    return float("nan") if weights is None else float((weights * matrix).sum())
 
 
 def _permutation_p(
     matrix: Floats, patients: Labels, strata: Labels, value: float, permutations: int, seed: int
 ) -> float:
     """Deal whole patients' volumes to patients with the same eyes; how often is the gap as large by chance?"""
+    weights = _weights(patients, strata)
+    if weights is None:
+        return 1.0
     rng = np.random.default_rng(seed)
-    rows = _rows_of_alike_patients(patients, strata)
+    groups = _rows_of_alike_patients(patients, strata)
     exceed = 0
     for _ in range(permutations):
         dealt = np.arange(len(patients))
-        for group in rows:
+        for group in groups:
             dealt[group.ravel()] = group[rng.permutation(len(group))].ravel()
-        exceed += _gap(matrix[:, dealt], patients, strata) >= value - 1e-12
+        exceed += bool((weights * matrix[:, dealt]).sum() >= value - 1e-12)
     return (1 + exceed) / (1 + permutations)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from fundus2oct.benchmark.aggregation import aggregate, make_result
 from fundus2oct.benchmark.case_table import Case
+from fundus2oct.benchmark.controls import Controls
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.oracles import oracle_source
 from fundus2oct.benchmark.result_file import check_result
@@ -21,6 +22,13 @@ from fundus2oct.metrics.catalogue import card
 from fundus2oct.metrics.frechet_distance import frechet_distance
 
 PSNR = card("psnr")
+NO_GAP = {"score": "thickness error", "version": "v", "reason": "not measured here", "gap": None}
+MEMORY = {"version": "v", "cases": 20, "training_cases": 0, "reason": "none", "flagged": None, "exact_copies": None}
+NOT_ASSESSED = Controls(
+    {"photograph_gap": {"central": NO_GAP, "grid": NO_GAP}, "memorisation": MEMORY},
+    {"value": None, "reasons": ["use of the photograph not assessed"]},
+    {},
+)
 
 
 def scores_of(patients: str, *, codes: dict[str, str] | None = None, cases: tuple[Case, ...] = ()) -> CaseScores:
@@ -109,7 +117,14 @@ def result_of(dataset: Dataset, *, kind: str = "submission", failed: int = 0, n:
     cards = mean_features.CARDS
     aggregates = {found.name: aggregate(found, scores) for found in cards}
     return make_result(
-        source=source, dataset=dataset, split="test", phase="test", scores=scores, cards=cards, aggregates=aggregates
+        source=source,
+        dataset=dataset,
+        split="test",
+        phase="test",
+        scores=scores,
+        cards=cards,
+        aggregates=aggregates,
+        controls=NOT_ASSESSED,
     )
 
 

@@ -60,6 +60,7 @@ def test_private_files_are_private_and_the_public_one_holds_nobody(
     folder = score.private / "toy/plugin/toy-1/test"
     assert {path.name for path in folder.iterdir()} == {
         ".lock",
+        "memorised.csv",
         "per_case.csv",
         "per_patient.npz",
         "result.json",
@@ -123,11 +124,12 @@ def test_a_damaged_cache_file_is_told_and_changes_no_byte(
     score: Scorer, finished_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     score(finished_run)
-    for path in (score.private / "cache").rglob("*.f64"):
+    kept = list((score.private / "cache").rglob("*.f64"))
+    for path in kept:
         path.write_bytes(path.read_bytes()[:-1] + b"\x99")
     places = ["--private", str(score.private), "--results", str(score.results)]
     assert cli.run(["score", str(finished_run), "--data", str(score.data), *places]) == 4
-    assert capsys.readouterr().err.count("damaged cache file was set aside") == 10
+    assert capsys.readouterr().err.count("damaged cache file was set aside") == len(kept)
     assert len(score.records()) == 1
 
 

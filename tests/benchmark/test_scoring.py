@@ -151,3 +151,12 @@ def test_a_key_names_the_protocol_and_the_libraries(
     score_cases(source, small, "test", [card("psnr")], ValueCache(tmp_path / "cache"))
     assert len(keys) == 2
     assert all(any(word in str(key) for key in keys) for word in (card("psnr").version, "numpy", "scipy"))
+
+
+def test_a_failed_case_has_as_many_worst_values_as_the_others_have_values(
+    source: VolumeSource, small: Dataset, tmp_path: Path
+) -> None:
+    thickness = card("central_thickness_error")
+    scores = score_cases(source, small, "test", [thickness], ValueCache(tmp_path))
+    assert scores.case_values[thickness.name].shape == (3, 1)
+    assert scores.case_values[thickness.name][1].tolist() == [thickness.worst]
