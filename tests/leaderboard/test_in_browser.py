@@ -77,6 +77,15 @@ def test_no_page_scrolls_sideways(browser: Any, folder: Path, width: int) -> Non
     assert wide == []
 
 
+def test_numbers_have_room_where_the_board_is_stacked(browser: Any, folder: Path) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto((folder / "index.html").as_uri())
+    cells = "[...document.querySelectorAll('.board tbody .number')].map(cell => cell.getBoundingClientRect().width)"
+    widths = page.evaluate(cells)
+    page.close()
+    assert min(widths) > 60
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_stylesheet_is_applied_from_a_plain_file(browser: Any, folder: Path, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)
