@@ -12,7 +12,7 @@ test: .venv/installed-dev view
 	.venv/bin/python -m pytest
 
 quick: .venv/installed-dev view
-	.venv/bin/python -m pytest -m "not slow and not i3d and not browser" -q
+	.venv/bin/python -m pytest -n 2 -q -m "not slow and not i3d and not weights and not browser"
 
 check: .venv/installed-dev view
 	.venv/bin/ruff format --check .

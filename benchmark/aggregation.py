@@ -17,7 +17,7 @@ from fundus2oct.benchmark.controls import Controls
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result
 from fundus2oct.benchmark.scoring import CaseScores, load_function
-from fundus2oct.benchmark.submission_file import RANKED_KINDS
+from fundus2oct.benchmark.submission_file import RANKED_KINDS, Submission
 from fundus2oct.benchmark.volume_source import VolumeSource
 from fundus2oct.metrics import inference
 from fundus2oct.metrics.durable_file import canonical_json
@@ -115,36 +115,13 @@ def make_result(
     controls: Controls,
 ) -> Result:
     """The public record of a scored run; see `result.schema.json`."""
-    submission, digest = source.submission, functools.cache(picture_file.picture_digest)
-    patients = {case.patient_id for case in scores.cases}
-    failed = len(scores.codes)
+    failed, kind = len(scores.codes), source.submission.kind
     return {
         "schema": SCHEMA_NAME,
         "schema_version": SCHEMA_VERSION,
-        "entry": {
-            "team": submission.team,
-            "method": submission.method,
-            "kind": submission.kind,
-            "title": submission.title,
-            "description": submission.description,
-            "licence": submission.licence,
-            "external_data": submission.external_data,
-            "links": list(submission.links),
-        },
+        "entry": _entry_table(source.submission),
         "phase": phase,
-        "dataset": {
-            "name": dataset.name,
-            "version": dataset.version,
-            "title": dataset.title,
-            "description": dataset.description,
-            "licence": dataset.licence,
-            "pictures_may_be_published": dataset.pictures_may_be_published,
-            "split": split,
-            "inputs_hash": dataset.inputs_hash(split, digest=digest),
-            "truth_hash": dataset.truth_hash(split, digest=digest),
-            "n_cases": len(scores.cases),
-            "n_patients": len(patients),
-        },
+        "dataset": _dataset_table(dataset, split, scores),
         "protocol": {
             "container": source.container,
             "failure_policy": failure_policy.TEXT,
@@ -160,10 +137,27 @@ def make_result(
         },
         "metrics": {card.name: aggregates[card.name].entry for card in cards},
         "controls": controls.public,
-        "eligible": _eligible(controls.eligible, submission.kind, failed, len(scores.cases)),
+        "eligible": _eligible(controls.eligible, kind, failed, len(scores.cases)),
         "flags": list(source.flags),
         "sample": None,
         "versions": {name: metadata.version(name) for name in COMPONENTS},
+    }
+
+
+def _entry_table(submission: Submission) -> dict[str, Any]:
+    names = ("team", "method", "kind", "title", "description", "licence", "external_data")
+    return {name: getattr(submission, name) for name in names} | {"links": list(submission.links)}
+
+
+def _dataset_table(dataset: Dataset, split: str, scores: CaseScores) -> dict[str, Any]:
+    names = ("name", "version", "title", "description", "licence", "pictures_may_be_published")
+    digest = functools.cache(picture_file.picture_digest)
+    return {name: getattr(dataset, name) for name in names} | {
+        "split": split,
+        "inputs_hash": dataset.inputs_hash(split, digest=digest),
+        "truth_hash": dataset.truth_hash(split, digest=digest),
+        "n_cases": len(scores.cases),
+        "n_patients": len({case.patient_id for case in scores.cases}),
     }
 
 

@@ -85,8 +85,6 @@ def generate_run(
     run = RunFolder(folder)
     with run.locked():
         run.begin(plan)
-        unfinished = set(run.unfinished())
-        todo = [case for case in dataset.split(split) if case.case_id in unfinished]
         setup = WorkerSetup(
             target=reference.target,
             folder=reference.folder,
@@ -94,26 +92,30 @@ def generate_run(
             import_paths=reference.import_paths,
             **vars(limits),
         )
-        with (
-            WorkerProcess(setup, run.log_path) as worker,
-            progress(
-                f"generate {reference.submission.name}", len(plan["cases"]), done=len(plan["cases"]) - len(todo)
-            ) as advance,
-        ):
-            if todo:
-                worker.start()
-            for case in todo:
-                started = time.monotonic()
-                step("photograph handed over")
-                answer = worker.generate(dataset.fundus(case), eye=case.eye, seed=case_seed(seed, case.case_id))
-                seconds = time.monotonic() - started
-                if answer.volume is None:
-                    run.store_failure(case.case_id, answer.code)
-                else:
-                    run.store_volume(case.case_id, answer.volume)
-                _note_time(folder, case.case_id, seconds)
-                advance(1)
+        _generate_unfinished(run, setup, dataset, plan)
         return run.finish()
+
+
+def _generate_unfinished(run: RunFolder, setup: WorkerSetup, dataset: Dataset, plan: dict[str, Any]) -> None:
+    """Ask a worker for the volume of every planned case that has no valid record yet."""
+    unfinished = set(run.unfinished())
+    todo = [case for case in dataset.split(plan["split"]) if case.case_id in unfinished]
+    total = len(plan["cases"])
+    name = f"generate {plan['submission']['team']}/{plan['submission']['method']}"
+    with WorkerProcess(setup, run.log_path) as worker, progress(name, total, done=total - len(todo)) as advance:
+        if todo:
+            worker.start()
+        for case in todo:
+            started = time.monotonic()
+            step("photograph handed over")
+            answer = worker.generate(dataset.fundus(case), eye=case.eye, seed=case_seed(plan["seed"], case.case_id))
+            seconds = time.monotonic() - started
+            if answer.volume is None:
+                run.store_failure(case.case_id, answer.code)
+            else:
+                run.store_volume(case.case_id, answer.volume)
+            _note_time(run.path, case.case_id, seconds)
+            advance(1)
 
 
 def _note_time(folder: Path, case_id: str, seconds: float) -> None:
