@@ -11,6 +11,37 @@ from fundus2oct.benchmark.dataset import Dataset, read_dataset
 from fundus2oct.metrics import weight_install, weight_registry
 from fundus2oct.metrics.errors import BenchError
 
+SLOW_FILES = frozenset(
+    {
+        "baselines/test_fits.py",
+        "baselines/test_generators.py",
+        "baselines/test_train_command.py",
+        "benchmark/phantom/test_aptos_export.py",
+        "benchmark/phantom/test_cohort.py",
+        "benchmark/phantom/test_renderers.py",
+        "benchmark/test_aptos_import.py",
+        "benchmark/test_aptos_import_of_phantom.py",
+        "benchmark/test_contact_sheet.py",
+        "benchmark/test_generate_command.py",
+        "benchmark/test_generation.py",
+        "benchmark/test_oracles.py",
+        "benchmark/test_score_command.py",
+        "benchmark/test_worker_process.py",
+        "metrics/test_inference_simulation.py",
+        "metrics/test_radial_consistency.py",
+        "metrics/test_radimagenet.py",
+        "metrics/test_retinal_layers.py",
+    }
+)
+"""Files whose tests render eyes, fit generators or start processes: `make quick` leaves them out as a whole."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in a slow file."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def i3d_weights() -> None:
