@@ -22,12 +22,16 @@ check: .venv/installed-dev view
 
 install: .venv/installed
 
+demo/data/dataset.toml: | .venv/installed
+	$(BENCH) data phantom --out demo/data --profile mini
+
 # The pages that are written from the code.
 docs: .venv/installed
 	.venv/bin/python -m fundus2oct.benchmark.command_reference > docs/commands.md
 
 # Times, as ratios side by side in one run; nothing here is asserted.
-bench: .venv/installed-dev
+bench: .venv/installed-dev demo/data/dataset.toml
+	$(BENCH) weights install i3d
 	.venv/bin/python tests/bench/measure_help.py
 	.venv/bin/python tests/bench/measure_scoring.py
 
