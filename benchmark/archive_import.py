@@ -35,6 +35,8 @@ MEMBER = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,127})/\1_([0-5])\.(jpg|jpeg|p
 STRAY = re.compile(r"(^|/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$|^__MACOSX/")
 FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG"}
 MAX_MEMBER_BYTES = 4 * 2**20
+MAX_MEMBER_SIDE = 2_048
+"""Pixels a side by a picture's header: a B-scan of another size is a wrong shape, one beyond this is not decoded."""
 MAX_DIRECTORY_BYTES_PER_MEMBER = 400
 MAX_PROBLEMS = 20
 
@@ -223,7 +225,7 @@ def _read_bscan(opened: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path)
         raise BenchError("E_SIZE", "member is too large", where=where, expected=f"<= {MAX_MEMBER_BYTES} bytes")
     if not data:
         raise BenchError("E_EMPTY", "member is empty", where=where)
-    picture = picture_file.decode(data, where=where)
+    picture = picture_file.decode(data, where=where, max_side=MAX_MEMBER_SIDE)
     expected = FORMATS[member.filename.rpartition(".")[2]]
     if picture.format != expected:
         raise BenchError("E_FORMAT", "name and content differ", where=where, expected=expected, found=picture.format)

@@ -56,10 +56,15 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
         return file.read(max_bytes)
 
 
-def decode(data: bytes, *, where: str | Path) -> Image.Image:
+def decode(data: bytes, *, where: str | Path, max_side: int = MAX_SIDE) -> Image.Image:
     """Decode a PNG or JPEG held in memory, refusing anything else, several frames, or absurd sizes.
 
     A picture that asks to be shown turned (EXIF orientation) is refused too: its pixels are not what a viewer shows.
+
+    Args:
+        data: the whole file.
+        where: named in errors.
+        max_side: pixels that a side may have, by the header; nothing larger is decoded.
 
     Raises:
         BenchError: E_FORMAT, E_SIZE or E_STACK, naming ``where``.
@@ -67,13 +72,15 @@ def decode(data: bytes, *, where: str | Path) -> Image.Image:
     try:
         with _warnings_as_errors():
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
-            _check_header(picture, where)
+            _check_header(picture, where, max_side)
         picture.load()
         with _warnings_as_errors():
             _check_orientation(picture, where)
     except BenchError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise _too_large(where, max_side, f"more than {Image.MAX_IMAGE_PIXELS} pixels") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Warning) as error:
         found = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
         raise BenchError(
             "E_FORMAT", "not a readable picture", where=where, expected=" or ".join(FORMATS), found=found
@@ -88,10 +95,13 @@ def _warnings_as_errors() -> Iterator[None]:
         yield
 
 
-def _check_header(picture: Image.Image, where: str | Path) -> None:
-    if max(picture.size) > MAX_SIDE:
-        found = f"{picture.width} x {picture.height}"
-        raise BenchError("E_SIZE", "picture is too large", where=where, expected=f"sides <= {MAX_SIDE}", found=found)
+def _too_large(where: str | Path, max_side: int, found: str) -> BenchError:
+    return BenchError("E_SIZE", "picture is too large", where=where, expected=f"sides <= {max_side}", found=found)
+
+
+def _check_header(picture: Image.Image, where: str | Path, max_side: int) -> None:
+    if max(picture.size) > max_side:
+        raise _too_large(where, max_side, f"{picture.width} x {picture.height}")
     if getattr(picture, "n_frames", 1) != 1:
         raise BenchError("E_STACK", "picture is animated", where=where, expected="one frame")
     if any("16" in str(tile[3]) for tile in getattr(picture, "tile", ())):  # Pillow would drop the low byte unasked

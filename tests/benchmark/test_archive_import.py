@@ -93,10 +93,10 @@ def turned() -> bytes:
     return encoded(Image.fromarray(bscan("TOY-TEST-000", 0)), "jpg", exif=exif)
 
 
-def huge() -> bytes:
-    """A small PNG whose header claims 60000 x 60000 pixels."""
+def claiming(width: int, height: int) -> bytes:
+    """A small PNG whose header claims other sides."""
     data = bytearray(mode("L"))
-    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    data[16:24] = struct.pack(">II", width, height)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     return bytes(data)
 
@@ -114,7 +114,9 @@ PICTURES: dict[str, tuple[Callable[[], bytes], str, str | None]] = {
     "turned by EXIF": (turned, "jpg", "E_STACK"),
     "axes swapped": (lambda: encoded(bscan("a", 0).T.copy(), "png"), "png", "E_SHAPE"),
     "another size": (lambda: encoded(bscan("a", 0)[:-1], "png"), "png", "E_SHAPE"),
-    "huge": (huge, "png", "E_FORMAT|E_SIZE"),
+    "huge": (lambda: claiming(60_000, 60_000), "png", "E_SIZE"),
+    "huge, but not for Pillow": (lambda: claiming(8_000, 8_000), "png", "E_SIZE"),
+    "one side huge": (lambda: claiming(448, 2_049), "png", "E_SIZE"),
     "truncated JPEG": (lambda: encoded(bscan("a", 0), "jpg")[:-200], "jpg", "E_FORMAT"),
     "truncated PNG": (lambda: encoded(bscan("a", 0), "png")[:200], "png", "E_FORMAT"),
     "text": (lambda: b"not a picture", "jpg", "E_FORMAT"),

@@ -97,7 +97,15 @@ def test_upright_orientation_tag_is_harmless() -> None:
 
 
 def test_absurd_size_is_refused_before_decoding() -> None:
-    assert refusal(raw_png(60_000, 60_000, 8, 0, b"")).startswith(("E_SIZE", "E_FORMAT"))
+    assert refusal(raw_png(60_000, 60_000, 8, 0, b"")).startswith("E_SIZE: picture is too large | where: eye.png")
+    line = refusal(raw_png(16_385, 1, 8, 0, b""))
+    assert line.endswith("expected: sides <= 16384 | found: 16385 x 1")
+
+
+@pytest.mark.parametrize("pixels", [10_000 * 9_000, 16_000 * 16_000])
+def test_a_picture_of_too_many_pixels_is_too_large_and_not_malformed(pixels: int) -> None:
+    """Pillow warns from 89 million pixels on and raises from 179 million on; the code is the same for both."""
+    assert refusal(raw_png(pixels // 16_000, 16_000, 8, 0, b"")).startswith("E_SIZE: picture is too large")
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "1", "LA"])
