@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundus2oct.benchmark.steps import step
-from fundus2oct.metrics.durable_file import canonical_json, write_bytes
+from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, write_bytes
 from fundus2oct.metrics.errors import BenchError
+
+ABANDONED_SECONDS = 3600.0
+"""A temporary file of this age belongs to no living writer: one value is written in milliseconds."""
 
 
 class ValueCache:
     """A folder of float64 vectors, each under the sha256 of its key.
+
+    Several processes may share it, so what killed writers left is swept only once it is an hour old.
 
     Args:
         folder: made with mode 0700 when it is missing.
@@ -32,6 +38,8 @@ class ValueCache:
         self.folder = folder
         self.set_aside: list[Path] = []
         make_private_folder(folder)
+        for part in folder.iterdir():
+            remove_temporaries(part, before=time.time() - ABANDONED_SECONDS)
 
     def get(self, key: list[Any]) -> NDArray[np.float64] | None:
         """The vector kept under ``key``, or None; a damaged file is renamed to ``*.corrupt`` and counts as absent."""

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import secrets
 from collections.abc import Iterator
@@ -75,10 +76,18 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Remove what a killed writer left in ``folder``. Call it only while nobody else writes there."""
+def remove_temporaries(folder: Path, *, before: float = math.inf) -> None:
+    """Remove what a killed writer left in ``folder``.
+
+    Args:
+        folder: where `replacing` wrote; anything but a folder holds none.
+        before: only files last changed before this time, in seconds since 1970. Without it, call only while nobody
+            else writes there.
+    """
     for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        leftover.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if leftover.stat().st_mtime < before:
+                leftover.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

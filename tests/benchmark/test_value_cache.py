@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,19 @@ def test_a_folder_in_the_way_is_one_line(tmp_path: Path) -> None:
     path.mkdir()
     with pytest.raises(BenchError, match="E_DISK: cannot read"):
         cache.get(["key"])
+
+
+def test_what_a_killed_writer_left_is_swept_after_an_hour_and_not_from_under_a_living_one(tmp_path: Path) -> None:
+    cache = ValueCache(tmp_path / "cache")
+    cache.put(["key"], VALUES)
+    part = only_file(cache).parent
+    for name, age in (("old", 3700.0), ("young", 3500.0)):
+        path = part / f".tmp-0123456789ab-{name}.f64"
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age,) * 2)
+    again = ValueCache(cache.folder)
+    assert [path.name for path in part.glob(".tmp-*")] == [".tmp-0123456789ab-young.f64"]
+    assert np.array_equal(again.get(["key"]), VALUES)  # type: ignore[arg-type]  # it is there
 
 
 def test_the_folder_is_the_owners_alone_even_if_it_was_not(tmp_path: Path) -> None:
