@@ -7,8 +7,9 @@ check of every file is `benchmark.dataset_check`; importers and the phantom writ
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,12 @@ DESCRIPTION: dict[str, type] = {
     "pictures_may_be_published": bool,
 }
 """The keys of `dataset.toml` beside the table [scan], and their types."""
+
+LONGEST: dict[str, int] = {"title": 200, "description": 4000, "licence": 200}
+"""Characters that a result file has room for: a longer text would only be refused at publishing."""
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+"""A dataset's version: part of a result's path."""
 
 Digest = Callable[[Path], str]
 """Content hash of one picture: `picture_file.picture_digest`, or a look-up by whoever has just read every file."""
@@ -173,10 +180,19 @@ def inspect_description(folder: Path) -> tuple[dict[str, Any], list[BenchError]]
         for key, kind in DESCRIPTION.items()
         if key not in good
     ]
-    if "name" in good and not CASE_ID.fullmatch(good["name"]):
-        expected = CASE_ID.pattern
-        problems.append(BenchError("E_NAME", "bad dataset name", where=path, expected=expected, found=good["name"]))
-    return empty | good, [*problems, *_scan_problems(document.get("scan"), path)]
+    problems += [*_text_problems(good, path), *_scan_problems(document.get("scan"), path)]
+    return empty | good, problems
+
+
+def _text_problems(good: dict[str, Any], path: Path) -> Iterator[BenchError]:
+    for key, pattern in (("name", CASE_ID), ("version", VERSION)):
+        if key in good and not pattern.fullmatch(good[key]):
+            what, found = f"bad dataset {key}", repr(good[key])
+            yield BenchError("E_NAME", what, where=path, expected=pattern.pattern, found=found)
+    for key, longest in LONGEST.items():
+        if len(good.get(key, "")) > longest:
+            expected, found = f"at most {longest} characters", str(len(good[key]))
+            yield BenchError("E_MANIFEST", f"key {key!r} is too long", where=path, expected=expected, found=found)
 
 
 def _shown(document: dict[str, Any], key: str) -> str:

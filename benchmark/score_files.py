@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fundus2oct.benchmark.aggregation import Aggregate
-from fundus2oct.benchmark.dataset import Dataset
+from fundus2oct.benchmark.dataset import VERSION, Dataset
 from fundus2oct.benchmark.folder_lock import only_process
 from fundus2oct.benchmark.result_file import Result, check_result, publish_result, write_result
 from fundus2oct.benchmark.scoring import CaseScores
@@ -26,9 +25,6 @@ from fundus2oct.benchmark.value_cache import make_private_folder
 from fundus2oct.metrics.durable_file import remove_temporaries, write_bytes, write_json, write_text
 from fundus2oct.metrics.errors import BenchError
 from fundus2oct.metrics.metric_card import MetricCard
-
-VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-"""A dataset's version, as `result.schema.json` has it."""
 
 
 @dataclass(frozen=True)

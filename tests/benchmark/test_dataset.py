@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 from PIL import Image
 from small_dataset import small_cases, write_small_dataset, write_table
 
 from fundus2oct.benchmark.case_table import Case
-from fundus2oct.benchmark.dataset import Dataset, inspect_dataset, read_dataset
+from fundus2oct.benchmark.dataset import LONGEST, VERSION, Dataset, inspect_dataset, read_dataset
 from fundus2oct.benchmark.picture_file import png_bytes
+from fundus2oct.benchmark.result_file import result_schema
 from fundus2oct.metrics.errors import BenchError, BenchErrors
 
 
@@ -124,6 +127,32 @@ def test_description_that_is_no_toml_leaves_the_table_readable(folder: Path, tex
     assert dataset is not None
     assert len(dataset.cases) == 4
     assert problems[0].code in ("E_EMPTY", "E_MANIFEST")
+
+
+def with_key(folder: Path, key: str, value: str) -> Path:
+    path = folder / "dataset.toml"
+    path.write_text(tomli_w.dumps(tomllib.loads(path.read_text()) | {key: value}))
+    return folder
+
+
+@pytest.mark.parametrize(("key", "longest"), [("title", 200), ("description", 4000), ("licence", 200)])
+def test_a_text_that_no_result_has_room_for_is_refused_at_reading(folder: Path, key: str, longest: int) -> None:
+    assert getattr(read_dataset(with_key(folder, key, "µ" * longest)), key) == "µ" * longest
+    with pytest.raises(BenchError, match=rf"E_MANIFEST: key '{key}' is too long .*most {longest} .*{longest + 1}") as e:
+        read_dataset(with_key(folder, key, "µ" * (longest + 1)))
+    assert e.value.exit_code == 3
+
+
+@pytest.mark.parametrize("version", ["", "1 2", "../1", "1\n", "1" * 33])
+def test_a_version_that_no_result_can_carry_is_refused_at_reading(folder: Path, version: str) -> None:
+    with pytest.raises(BenchError, match="E_NAME: bad dataset version"):
+        read_dataset(with_key(folder, "version", version))
+
+
+def test_lengths_and_patterns_are_those_of_the_result_schema() -> None:
+    of = result_schema()["properties"]["dataset"]["properties"]
+    assert {key: of[key]["maxLength"] for key in of if "maxLength" in of[key]} == LONGEST
+    assert of["version"]["pattern"] == f"^{VERSION.pattern}(?!\\n)$"
 
 
 def test_missing_scan_table_is_told(folder: Path) -> None:
