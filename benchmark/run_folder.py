@@ -54,7 +54,7 @@ class CaseRecord:
     @property
     def checksum(self) -> str:
         """Hexadecimal sha256 of the record: a flipped bit on disk is noticed."""
-        return hashlib.sha256(canonical_json(vars(self)).encode()).hexdigest()
+        return record_checksum(vars(self))
 
 
 def case_seed(seed: int, case_id: str, sample: int = 0) -> int:
@@ -142,7 +142,7 @@ class RunFolder:
         if not self.plan_path.exists():
             if any(any((self.path / name).iterdir()) for name in ("volumes", "cases")):
                 raise BenchError("E_CHANGED", "cases without a plan", where=self.path, fix="choose another folder")
-            write_json(self.plan_path, plan)
+            _write_record(self.plan_path, plan)
             step("plan written")
             return
         old = self.plan()
@@ -158,8 +158,8 @@ class RunFolder:
             )
 
     def plan(self) -> dict[str, Any]:
-        """The content of `plan.json`."""
-        return read_record(self.plan_path, PLAN_SCHEMA)
+        """The content of `plan.json`; what `read_record` raises."""
+        return read_record(self.plan_path, PLAN_SCHEMA, fix="remove the run's folder and generate again")
 
     def case_ids(self) -> list[str]:
         """The cases the plan expects, sorted."""
@@ -218,7 +218,7 @@ class RunFolder:
         if missing:
             raise BenchError("E_MISSING", f"{len(missing)} cases have no record", where=self.path, found=missing[0])
         summary = _summary([record for record in records if record is not None])
-        write_json(self.path / "run.json", summary)
+        _write_record(self.path / "run.json", summary)
         step("run.json written")
         return summary
 
@@ -226,12 +226,13 @@ class RunFolder:
         """The content of `run.json`.
 
         Raises:
-            BenchError: E_INCOMPLETE when the run is not complete.
+            BenchError: E_INCOMPLETE when the run is not complete, and what `read_record` raises.
         """
         if not (self.path / "run.json").exists():
             fix = "run the same `bench generate` again: it goes on where it stopped"
             raise BenchError("E_INCOMPLETE", "this run is not complete", where=self.path, fix=fix)
-        return read_record(self.path / "run.json", RUN_SCHEMA)
+        fix = "run the same `bench generate` again: it writes this file anew"
+        return read_record(self.path / "run.json", RUN_SCHEMA, fix=fix)
 
 
 def _summary(records: list[CaseRecord]) -> dict[str, Any]:
@@ -255,22 +256,46 @@ def _flags(records: list[CaseRecord]) -> Iterator[str]:
         yield "same-volume-for-all-cases"
 
 
-def read_record(path: Path, schema: str) -> dict[str, Any]:
-    """Read one of the run's own JSON files.
+def read_record(path: Path, schema: str, *, fix: str | None = None) -> dict[str, Any]:
+    """Read one of the run's own JSON files, without its checksum.
+
+    The checksum finds accidents: a cut file, a slip of an editor. It proves nothing against intent.
+
+    Args:
+        path: `plan.json` or `run.json`.
+        schema: what it must name.
+        fix: what to do when it is damaged.
 
     Raises:
-        BenchError: E_MISSING, E_FORMAT or E_VERSION, naming the file.
+        BenchError: E_MISSING, E_FORMAT or E_VERSION, naming the file; E_CHANGED when it is not as it was written.
     """
     try:
         document = json.loads(picture_file.read_bytes(path))
     except (ValueError, RecursionError) as error:
-        raise BenchError("E_FORMAT", "not JSON", where=path, found=str(error)) from None
+        raise BenchError("E_FORMAT", "not JSON", where=path, found=str(error), fix=fix) from None
     if not isinstance(document, dict) or document.get("schema") != schema:
-        raise BenchError("E_FORMAT", "not what it should be", where=path, expected=f"schema {schema}")
+        raise BenchError("E_FORMAT", "not what it should be", where=path, expected=f"schema {schema}", fix=fix)
     if document.get("schema_version") != VERSION:
         found = str(document.get("schema_version"))
         raise BenchError("E_VERSION", "another version", where=path, expected=str(VERSION), found=found)
+    found = str(document.pop("checksum", "nothing"))
+    if found != record_checksum(document):
+        what = "edited or damaged after it was written"
+        raise BenchError("E_CHANGED", what, where=path, expected="its checksum", found=found, fix=fix)
     return document
+
+
+def _write_record(path: Path, document: dict[str, Any]) -> None:
+    write_json(path, document | {"checksum": record_checksum(document)})
+
+
+def record_checksum(document: Mapping[str, Any]) -> str:
+    """Hexadecimal sha256 of a record without its checksum."""
+    try:
+        text = canonical_json(document)
+    except ValueError:  # a NaN, which strict JSON does not know: it was never written so
+        return "none"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _short(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,48 @@ def test_a_broken_plan_is_refused(tmp_path: Path, data: bytes, code: str) -> Non
     (tmp_path / "plan.json").write_bytes(data)
     with pytest.raises(BenchError, match=rf"^{code}: .*plan\.json"):
         read_record(tmp_path / "plan.json", PLAN_SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "run.json"])
+def test_a_flipped_bit_anywhere_in_plan_or_summary_is_noticed(tmp_path: Path, name: str) -> None:
+    run = begun(tmp_path, "a")
+    run.store_failure("a", "E_CRASH")
+    run.finish()
+    read = run.plan if name == "plan.json" else run.summary
+    whole, before = (tmp_path / name).read_bytes(), read()
+    assert "checksum" not in before
+    for i in range(len(whole)):
+        (tmp_path / name).write_bytes(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :])
+        with contextlib.suppress(BenchError):
+            assert read() == before
+
+
+EDITS: dict[str, tuple[str, str]] = {
+    "a seed": ('"seed": 0', '"seed": 7'),
+    "not a number": ('"seed": 0', '"seed": NaN'),
+    "half a character": ('"seed": 0', '"seed": "\\ud800"'),
+    "no checksum": ('"checksum"', '"sum"'),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), EDITS.values(), ids=EDITS.keys())
+def test_an_edited_plan_is_one_clear_line(tmp_path: Path, old: str, new: str) -> None:
+    run = begun(tmp_path, "a")
+    run.plan_path.write_text(run.plan_path.read_text().replace(old, new))
+    with pytest.raises(
+        BenchError, match=r"^E_CHANGED: edited or damaged after .*plan\.json .*fix: remove the run's"
+    ) as e:
+        run.begin(plan_of("a"))
+    assert e.value.exit_code == 3
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.95])
+def test_a_cut_summary_is_one_clear_line_and_is_written_anew(tmp_path: Path, share: float) -> None:
+    run = begun(tmp_path, "a")
+    run.store_failure("a", "E_CRASH")
+    summary, path = run.finish(), tmp_path / "run.json"
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(BenchError, match=r"^E_(EMPTY|FORMAT): .*run\.json"):
+        run.summary()
+    assert run.unfinished() == []
+    assert run.finish() == run.summary() == summary

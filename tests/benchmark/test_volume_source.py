@@ -9,20 +9,21 @@ from typing import Any
 import pytest
 
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
-from fundus2oct.benchmark.run_folder import RunFolder
+from fundus2oct.benchmark.run_folder import RunFolder, record_checksum
 from fundus2oct.benchmark.volume import volume_digest
 from fundus2oct.benchmark.volume_source import run_source
 from fundus2oct.metrics.errors import BenchError
 
 
 def edit(path: Path, *keys: str, value: Any) -> None:
-    """Set one value in a JSON file."""
+    """Set one value in a run's JSON file, as a program with a mistake would have written it."""
     document = json.loads(path.read_text())
+    del document["checksum"]
     place = document
     for key in keys[:-1]:
         place = place[key]
     place[keys[-1]] = value
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document | {"checksum": record_checksum(document)}))
 
 
 def test_volumes_failures_and_provenance_come_from_the_run(finished_run: Path, small: Dataset) -> None:
