@@ -72,7 +72,8 @@ CARD = MetricCard(
         "the controls of the same board.",
         "Each B-scan gets its own value; the six are averaged to the eye, the eyes to the patient, and every patient "
         "counts once. A missing or failed case gets 1. The weights come by address and need one download; without "
-        "them the value is absent, never zero.",
+        "them the value is absent, never zero. Automatic tests compare the arithmetic, with the authors' heads, with "
+        "their package on a stand-in trunk: no measured value stands behind the number there.",
     ),
     formula="d = Σₗ mean over positions of wₗ · (x̂ₗ − ŷₗ)²,  x̂ₗ the unit feature vectors of layer l",
     traps=(

@@ -86,7 +86,7 @@ INCEPTION_V3: Final = PictureFeatures(
     view="The network was trained on photographs of things and animals; it sees texture and edges well.",
     status=(
         "Its weights come by address, not from a package index: the arithmetic is tested against another program on "
-        "stand-in weights."
+        "stand-in weights, but no measured value stands behind the number in automatic tests."
     ),
     source="Szegedy et al., Rethinking the Inception Architecture, CVPR 2016",
 )
