@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fundus2oct.metrics.feature_pair import checked_pair
 from fundus2oct.metrics.frechet_distance import distance_of, feature_statistics
 
 N_SPLITS: Final = 20
@@ -35,7 +36,7 @@ def bias_matched_frechet(
     Returns:
         The distance. 0 for a copy of the truth; negative at times when the sets are alike.
     """
-    x, y, labels = _checked(features_truth, features_generated, patients)
+    x, y, labels = _checked(features_truth, features_generated, patients, 4)
     return float(np.mean([_of_split(x, y, *halves) for halves in _splits(labels)]))
 
 
@@ -51,7 +52,7 @@ def jackknife_bias_matched_frechet(
     Returns:
         The distance, and (number of patients,) distances, ordered as ``np.unique(patients)``.
     """
-    x, y, labels = _checked(features_truth, features_generated, patients)
+    x, y, labels = _checked(features_truth, features_generated, patients, 6)
     splits = _splits(labels)
     value = float(np.mean([_of_split(x, y, *halves) for halves in splits]))
     delete_one = []
@@ -80,16 +81,10 @@ def _of_split(x: Floats, y: Floats, first: Rows, second: Rows) -> float:
 
 
 def _checked(
-    features_truth: ArrayLike, features_generated: ArrayLike, patients: ArrayLike | None
-) -> tuple[Floats, Floats, NDArray[np.generic]]:
-    x, y = np.asarray(features_truth, np.float64), np.asarray(features_generated, np.float64)
-    if x.ndim != 2 or x.shape != y.shape:
-        raise ValueError(f"features: expected two equal shapes (n, d), found {x.shape} and {y.shape}")
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("features: expected finite features, found NaN or infinity")
-    labels = np.arange(len(x)) if patients is None else np.asarray(patients)
-    if labels.shape != (len(x),):
-        raise ValueError(f"patients: expected shape ({len(x)},), found {labels.shape}")
-    if len(np.unique(labels)) < 4:
-        raise ValueError(f"patients: expected at least 4 different ones, found {len(np.unique(labels))}")
+    features_truth: ArrayLike, features_generated: ArrayLike, patients: ArrayLike | None, at_least: int
+) -> tuple[Floats, Floats, Rows]:
+    x, y, labels = checked_pair(features_truth, features_generated, patients)
+    found = int(labels.max()) + 1
+    if found < at_least:
+        raise ValueError(f"patients: expected at least {at_least} different ones, found {found}")
     return x, y, labels

@@ -1,13 +1,15 @@
 """The unbiased kernel distance between two sets of features, over pairs of different patients only, and its jackknife.
 
 One U-statistic over all samples, never subsets. KVD and the KIDs are this number on different features: see
-`kernel_cards`. Pure numpy.
+`video_distances` and `picture_distances`. Pure numpy.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from fundus2oct.metrics.feature_pair import checked_pair
 
 Floats = NDArray[np.float64]
 
@@ -50,39 +52,38 @@ def jackknife_kernel_distance(
     if len(pairs) < 3:
         raise ValueError(f"patients: expected at least 3 different ones, found {len(pairs)}")
     keeps = [np.delete(np.arange(len(pairs)), i) for i in range(len(pairs))]
-    delete_one = [_distance(sums[:, keep][:, :, keep], pairs[np.ix_(keep, keep)]) for keep in keeps]
+    delete_one = [_distance(sums[np.ix_(keep, keep)], pairs[np.ix_(keep, keep)]) for keep in keeps]
     return _distance(sums, pairs), np.array(delete_one)
 
 
 def _distance(sums: Floats, pairs: Floats) -> float:
-    """From sums of kernel values by patient and patient: (3, g, g) for xx, yy, xy, and (g, g) numbers of pairs."""
+    """From (g, g) sums of differences of kernel values by patient and patient, and (g, g) numbers of pairs of rows."""
     different = ~np.eye(len(pairs), dtype=bool)
-    xx, yy, xy = sums[:, different].sum(axis=1) / pairs[different].sum()
-    return float(xx + yy - 2 * xy)
+    return float(sums[different].sum() / pairs[different].sum())
 
 
 def _patient_sums(
     features_truth: ArrayLike, features_generated: ArrayLike, patients: ArrayLike | None
 ) -> tuple[Floats, Floats]:
-    x, y = _checked(features_truth, "features_truth"), _checked(features_generated, "features_generated")
-    if x.shape != y.shape:
-        raise ValueError(f"features_generated: expected shape {x.shape} as features_truth, found {y.shape}")
-    labels = np.arange(len(x)) if patients is None else np.asarray(patients)
-    if labels.shape != (len(x),):
-        raise ValueError(f"patients: expected shape ({len(x)},), found {labels.shape}")
-    names, index = np.unique(labels, return_inverse=True)
-    if len(names) < 2:
+    x, y, index = checked_pair(features_truth, features_generated, patients)
+    g = int(index.max()) + 1
+    if g < 2:
         raise ValueError("patients: expected at least 2 different ones, found 1")
-    member = (index == np.arange(len(names))[:, None]).astype(np.float64)
-    kernels = [(a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))]
+    member = (index == np.arange(g)[:, None]).astype(np.float64)
     counts = member.sum(axis=1)
-    return np.stack([member @ kernel @ member.T for kernel in kernels]), np.outer(counts, counts)
+    return member @ _kernel_differences(x, y) @ member.T, np.outer(counts, counts)
 
 
-def _checked(features: ArrayLike, name: str) -> Floats:
-    given = np.asarray(features)
-    if given.dtype.kind not in "fiu" or given.ndim != 2 or given.shape[1] == 0:
-        raise ValueError(f"{name}: expected real numbers of shape (n, d), found {given.dtype} of shape {given.shape}")
-    if not np.isfinite(given).all():
-        raise ValueError(f"{name}: expected finite features, found NaN or infinity")
-    return given.astype(np.float64)
+def _kernel_differences(x: Floats, y: Floats) -> Floats:
+    """(n, n) of ``[k(x_i, x_j) - k(x_i, y_j)] + [k(y_i, y_j) - k(y_i, x_j)]``, whose mean is the distance.
+
+    With ``a^3 - b^3 = (a - b)(a^2 + a b + b^2)`` and ``a - b`` from the difference of the features: subtracting the
+    kernel's means would lose all digits where features lie far from 0 or the sets close together.
+    """
+    d, apart = x.shape[1], (x - y).T
+    xx, xy, yy = x @ x.T / d + 1, x @ y.T / d + 1, y @ y.T / d + 1
+    yx = xy.T
+    of_x = (x @ apart / d) * (xx**2 + xx * xy + xy**2)
+    of_y = (y @ apart / d) * (yy**2 + yy * yx + yx**2)
+    differences: Floats = of_x - of_y
+    return differences

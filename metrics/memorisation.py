@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from fundus2oct.metrics.feature_pair import checked_features
 from fundus2oct.metrics.volume_pair import check_volume
 
 VERSION: Final = "cells-24x324um-highpass-centred-v1"
@@ -80,14 +81,18 @@ def flags(generated: ArrayLike, training: ArrayLike, training_patients: ArrayLik
 
     Returns:
         Ratios, flags and nearest rows, in the order of ``generated``.
+
+    Raises:
+        ValueError: for descriptors that are not finite numbers, and for too few patients.
     """
-    drawn, train = np.asarray(generated, np.float64), np.asarray(training, np.float64)
+    drawn, train = checked_features(generated, "generated"), checked_features(training, "training")
     labels = np.asarray(training_patients)
     if labels.shape != (len(train),) or len(np.unique(labels)) < 3:
         found = f"shape {labels.shape}, {len(np.unique(labels))} patients"
         raise ValueError(f"training_patients: expected {len(train)} labels of at least 3 patients, found {found}")
-    if drawn.ndim != 2 or drawn.shape[1:] != train.shape[1:]:
-        raise ValueError(f"generated: expected descriptors of {train.shape[1:]} numbers, found {drawn.shape[1:]}")
+    if drawn.shape[1] != train.shape[1]:
+        raise ValueError(f"generated: expected descriptors of {train.shape[1]} numbers, found {drawn.shape[1]}")
+    drawn, train = drawn - train.mean(axis=0), train - train.mean(axis=0)  # products far from 0 would lose digits
     own = labels[:, None] == labels
     left_out, _ = _ratios(np.where(own, np.inf, _distances(train, train)), labels)
     chance = left_out.min() if len(left_out) < 1 / QUANTILE else np.quantile(left_out, QUANTILE)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from fundus2oct.metrics.feature_pair import Floats, Labels, checked_pair
 
 K_PRECISION: Final = 3
 """Kynkäänniemi et al., NeurIPS 2019, section 3: k = 3."""
@@ -18,8 +20,6 @@ K_PRECISION: Final = 3
 K_COVERAGE: Final = 5
 """Naeem et al., ICML 2020, section 3.3: k = 5."""
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.intp]
 Share = Callable[[Floats, Floats, Floats, Labels], float]
 """(distances truth x truth, generated x generated, truth x generated, patients) -> value."""
 
@@ -110,13 +110,7 @@ def _distances(
     features_truth: ArrayLike, features_generated: ArrayLike, patients: ArrayLike | None, k: int
 ) -> tuple[Floats, Floats, Floats, Labels]:
     """Squared distances truth x truth, generated x generated, truth x generated, and patients as numbers."""
-    x, y = np.asarray(features_truth, np.float64), np.asarray(features_generated, np.float64)
-    if x.ndim != 2 or x.shape != y.shape or not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError(f"features: expected two equal shapes (n, d), finite, found {x.shape} and {y.shape}")
-    labels = np.arange(len(x)) if patients is None else np.asarray(patients)
-    if labels.shape != (len(x),):
-        raise ValueError(f"patients: expected shape ({len(x)},), found {labels.shape}")
-    index = np.unique(labels, return_inverse=True)[1]
+    x, y, index = checked_pair(features_truth, features_generated, patients)
     if len(x) - int(np.bincount(index).max()) < k:
         raise ValueError(f"patients: expected at least {k} rows of other patients for every row, found too few")
     return _squared(x, x), _squared(y, y), _squared(x, y), index
