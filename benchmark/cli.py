@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("fundus2oct.benchmark.generate_command:generate", "Run a generator over a split."),
     "score": ("fundus2oct.benchmark.score_command:score", "Score a generator, a run, an archive or an oracle."),
     "compare": ("fundus2oct.benchmark.compare_command:compare", "Compare entries: differences, ranks, tiers."),
+    "audit": ("fundus2oct.benchmark.audit_command:audit", "Put the metrics on trial: the truth under known faults."),
     "leaderboard": ("fundus2oct.leaderboard.commands:leaderboard", "Build and serve the static board."),
     "demo": ("fundus2oct.benchmark.demo_command:demo", "The whole path on the phantom: data to board."),
 }

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import click
 
@@ -25,10 +26,23 @@ def say(message: str) -> None:
         click.echo(message, err=True)
 
 
+_muted: ContextVar[bool] = ContextVar("muted", default=False)
+
+
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """No progress from the work inside: whoever calls it shows progress over the whole."""
+    before = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(before)
+
+
 @contextlib.contextmanager
 def progress(description: str, total: int, *, unit: str = "case", done: int = 0) -> Iterator[Advance]:
     """Show progress over ``total`` steps, of which ``done`` need no time; yields the function that advances it."""
-    if is_quiet():
+    if is_quiet() or _muted.get():
         yield lambda steps: None
     elif sys.stderr.isatty():
         with _bar(description, total, unit, done) as advance:

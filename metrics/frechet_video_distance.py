@@ -73,10 +73,23 @@ def volume_to_clip(volume: NDArray[np.uint8]) -> NDArray[np.float32]:
     check_volume(volume, "volume")
     if volume.shape != VOLUME_SHAPE:
         raise ValueError(f"volume: expected shape {VOLUME_SHAPE}, found {volume.shape}")
-    slices, depth, width = volume.shape
-    resized = _interpolate(volume.astype(np.float64), 1, _half_pixel_positions(depth, CLIP_SIDE))
+    return frames_between(volume, np.linspace(0, len(volume) - 1, CLIP_FRAMES))
+
+
+def frames_between(slices: NDArray[np.uint8], positions: Floats) -> NDArray[np.float32]:
+    """Frames at fractional places in a row of B-scans, each resized to 224 x 224 as in `volume_to_clip`.
+
+    Args:
+        slices: (n, h, w) uint8, n >= 2.
+        positions: (t,) places in 0..n - 1; between two whole numbers a frame is a linear blend of two B-scans.
+
+    Returns:
+        (t, 224, 224) float32 in [-1, 1].
+    """
+    _, depth, width = slices.shape
+    resized = _interpolate(slices.astype(np.float64), 1, _half_pixel_positions(depth, CLIP_SIDE))
     resized = _interpolate(resized, 2, _half_pixel_positions(width, CLIP_SIDE))
-    clip = _interpolate(resized, 0, np.linspace(0, slices - 1, CLIP_FRAMES))
+    clip = _interpolate(resized, 0, positions)
     return (clip / 127.5 - 1).astype(np.float32)
 
 

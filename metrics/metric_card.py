@@ -47,6 +47,12 @@ class MetricCard:
         jackknife: set level: ``module:attribute``, (truth, generated, patients) with one patient's label a row ->
             value and delete-one-patient values, ordered as ``np.unique(patients)``.
         weights: name of the weights it needs in the registry, or None.
+        reacts_to: degradations of the truth (`benchmark.degradations`) that must make the value worse, the strongest
+            dose worse than the mildest; declared beforehand, tried by `bench audit`.
+        ignores: degradations that must leave the value where it is, within ``tolerance``.
+        tolerance: the largest change, in the metric's own unit, that an audit calls no change.
+        copy_is_best: whether a copy of the truth has the value ``best`` and nothing beats it. False for a number that
+            asks no truth, or that is not at its best for the truth itself.
     """
 
     name: str
@@ -72,9 +78,15 @@ class MetricCard:
     rows: int = 1
     jackknife: str | None = None
     weights: str | None = None
+    reacts_to: tuple[str, ...] = ()
+    ignores: tuple[str, ...] = ()
+    tolerance: float = 0.0
+    copy_is_best: bool = True
 
     def __post_init__(self) -> None:
         """A case metric must say what a failure costs; a set metric must say what its features are."""
+        if both := set(self.reacts_to) & set(self.ignores):
+            raise ValueError(f"card {self.name}: reacts to and ignores {', '.join(sorted(both))}")
         if (self.level == "case") != (self.worst is not None):
             raise ValueError(f"card {self.name}: level {self.level!r} with worst value {self.worst!r}")
         if self.level == "set" and (self.features is None or self.jackknife is None):

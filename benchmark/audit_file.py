@@ -1,0 +1,167 @@
+"""`audit.json`: every value, declaration and verdict of one audit, as aggregates that a board may show.
+
+Strict JSON with sorted keys and without times: equal inputs give equal bytes. Filed for a board as
+``ROOT/audits/<dataset>-<version>/<split>.json`` beside the teams' folders. Written by `bench audit`; reading and
+checking, all that the board needs, load neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fundus2oct.benchmark import picture_file
+from fundus2oct.metrics.durable_file import canonical_json, write_json
+from fundus2oct.metrics.errors import BenchError
+
+if TYPE_CHECKING:
+    from fundus2oct.benchmark.audit import Trial
+    from fundus2oct.benchmark.audit_verdicts import Verdict
+    from fundus2oct.benchmark.degradations import Degradation
+    from fundus2oct.metrics.metric_card import MetricCard
+
+SCHEMA_NAME = "fundus2oct-audit"
+SCHEMA_VERSION = 1
+FOLDER = "audits"
+MAX_BYTES = 2**24
+COMPONENTS = ("fundus2oct", "numpy", "scipy", "torch", "pillow")
+
+Audit = dict[str, Any]
+
+
+@functools.cache
+def audit_schema() -> Audit:
+    """The JSON Schema (draft 2020-12) of an audit file."""
+    text = resources.files("fundus2oct.benchmark").joinpath("audit.schema.json").read_text("utf-8")
+    schema: Audit = json.loads(text)
+    return schema
+
+
+def check_audit(document: Any, *, where: str | Path) -> Audit:
+    """Return ``document`` if it obeys the schema.
+
+    Raises:
+        BenchError: E_SCHEMA with the first broken rule; E_VERSION for a file of a newer harness.
+    """
+    from jsonschema import Draft202012Validator
+
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        expected = f"schema version <= {SCHEMA_VERSION}"
+        raise BenchError("E_VERSION", "newer file", where=where, expected=expected, fix="update fundus2oct")
+    errors = sorted(Draft202012Validator(audit_schema()).iter_errors(document), key=lambda e: e.json_path)
+    if errors:
+        raise BenchError("E_SCHEMA", errors[0].message[:300], where=f"{where}, {errors[0].json_path}")
+    return document  # type: ignore[no-any-return]  # the schema has just said that it is an object
+
+
+def read_audit(path: Path) -> Audit:
+    """Read and check an audit file with a strict parser.
+
+    Raises:
+        BenchError: E_FORMAT, E_SCHEMA or E_VERSION, naming the file.
+    """
+    try:
+        text = picture_file.read_bytes(path, max_bytes=MAX_BYTES).decode("utf-8")
+        document = json.loads(text)
+        canonical_json(document).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        raise BenchError("E_FORMAT", "not strict JSON", where=path, found=str(error)[:200]) from None
+    return check_audit(document, where=path)
+
+
+def write_audit(path: Path, document: Audit) -> None:
+    """Check an audit against the schema and write it durably."""
+    write_json(path, check_audit(document, where=path))
+
+
+def filed_path(root: Path, document: Audit) -> Path:
+    """Where a board's builder looks for it: ``ROOT/audits/<dataset>-<version>/<split>.json``."""
+    dataset = document["dataset"]
+    return root / FOLDER / f"{dataset['name']}-{dataset['version']}" / f"{dataset['split']}.json"
+
+
+def find_audits(root: Path) -> list[Path]:
+    """Every filed audit below a root of results, sorted."""
+    return sorted((root / FOLDER).glob("*/*.json"))
+
+
+def make_document(trial: Trial, *, truth_hash: str, inputs_hash: str, cases_in_split: int) -> Audit:
+    """The content of an audit file.
+
+    Args:
+        trial: what was measured.
+        truth_hash: of the whole split, by which a board knows its audit.
+        inputs_hash: of the whole split.
+        cases_in_split: how many cases it has; the trial may have fewer.
+    """
+    from fundus2oct.benchmark import audit_verdicts
+    from fundus2oct.benchmark.audit_findings import make_findings
+
+    verdicts = audit_verdicts.judge_trial(trial)
+    cases = trial.dataset.split(trial.split)
+    metrics = {card.name: _metric(card, trial, verdicts[card.name]) for card in _cards(trial)}
+    return {
+        "schema": SCHEMA_NAME,
+        "schema_version": SCHEMA_VERSION,
+        "dataset": {
+            "name": trial.dataset.name,
+            "version": trial.dataset.version,
+            "split": trial.split,
+            "truth_hash": truth_hash,
+            "inputs_hash": inputs_hash,
+            "cases_in_split": cases_in_split,
+            "n_cases": len(cases),
+            "n_patients": len({case.patient_id for case in cases}),
+        },
+        "seed": trial.seed,
+        "rules": dict(audit_verdicts.RULES),
+        "degradations": [_degradation(fault) for fault in trial.degradations],
+        "order": [card.name for card in _cards(trial)],
+        "metrics": metrics,
+        "findings": make_findings(trial),
+        "broken": [problem for name in metrics for problem in metrics[name]["broken"]],
+        "versions": {name: metadata.version(name) for name in COMPONENTS},
+    }
+
+
+def _cards(trial: Trial) -> list[MetricCard]:
+    """The metrics of the catalogue; FVD's other protocols stand among the findings."""
+    from fundus2oct.benchmark.audit_protocols import PROTOCOL_CARDS
+
+    others = {card.name for card in PROTOCOL_CARDS}
+    return [card for card in trial.cards if card.name not in others]
+
+
+def _degradation(fault: Degradation) -> dict[str, Any]:
+    names = ("name", "title", "description", "unit", "version")
+    return {name: getattr(fault, name) for name in names} | {"doses": [float(dose) for dose in fault.doses]}
+
+
+def _metric(card: MetricCard, trial: Trial, verdicts: dict[str, Verdict]) -> dict[str, Any]:
+    from fundus2oct.benchmark.audit_verdicts import judge_truth
+
+    truth = trial.truth[card.name]
+    problems = [*judge_truth(card, truth), *(told for verdict in verdicts.values() for told in verdict.broken)]
+    names = ("title", "abbreviation", "unit", "direction", "decimals", "version", "tolerance", "copy_is_best")
+    real = trial.real.get(card.name)
+    return {
+        **{name: getattr(card, name) for name in names},
+        "reacts_to": sorted(card.reacts_to),
+        "ignores": sorted(card.ignores),
+        "truth_copy": truth.value,
+        "reason": truth.reason,
+        "real_vs_real": None if real is None else real.value,
+        "degradations": {
+            fault.name: {
+                "values": [value.value for value in trial.degraded[fault.name].get(card.name, ())],
+                "verdict": verdicts[fault.name].word,
+                "broken": list(verdicts[fault.name].broken),
+            }
+            for fault in trial.degradations
+        },
+        "broken": problems,
+    }
