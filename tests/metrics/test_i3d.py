@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from fundus2oct.metrics import i3d
 from fundus2oct.metrics.frechet_distance import frechet_distance
+from fundus2oct.metrics.fused_convolution import pad_with_zeros, same_pads
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "i3d_logits.json").read_text())["logits"]
 
@@ -93,16 +94,13 @@ def test_clips_outside_the_rules_are_refused(clips: NDArray[np.float32], message
 
 
 @pytest.mark.parametrize(
-    ("length", "size", "stride", "before", "after"),
-    [(16, 7, 2, 2, 3), (15, 7, 2, 3, 3), (112, 3, 2, 0, 1), (56, 3, 1, 1, 1), (7, 2, 2, 0, 1), (8, 2, 2, 0, 0)],
+    ("size", "stride"), [((3, 3, 3), (1, 1, 1)), ((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((2, 2, 2), (2, 2, 2))]
 )
-def test_same_padding_puts_the_odd_zero_after(length: int, size: int, stride: int, before: int, after: int) -> None:
-    """By hand from TensorFlow's rule: total = (ceil(n / s) - 1) s + k - n, the smaller half first."""
-    padded = i3d._same_padding(torch.ones(1, 1, 1, 1, length), (1, 1, size), (1, 1, stride))[0, 0, 0, 0]
-    assert padded.tolist() == [0.0] * before + [1.0] * length + [0.0] * after
-
-
-def test_max_pooling_by_axes_equals_torchs() -> None:
-    x = torch.rand(2, 3, 5, 8, 11, generator=torch.Generator().manual_seed(0))
-    expected = functional.max_pool3d(x, 3, stride=1, padding=1)
-    assert torch.equal(i3d._max_pool(x, (3, 3, 3), (1, 1, 1)), expected)
+@pytest.mark.parametrize("shape", [(5, 8, 11), (4, 7, 7)], ids=str)
+def test_max_pooling_equals_torchs_on_a_padded_input(
+    shape: tuple[int, int, int], size: tuple[int, int, int], stride: tuple[int, int, int]
+) -> None:
+    x = torch.rand(2, 3, *shape, generator=torch.Generator().manual_seed(0))
+    before, after = zip(*same_pads(shape, size, stride), strict=True)
+    expected = functional.max_pool3d(pad_with_zeros(x, before, after), size, stride)
+    assert torch.equal(i3d._max_pool(x, size, stride), expected)
