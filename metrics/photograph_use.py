@@ -67,6 +67,8 @@ def shuffled_gap(
         The gap, or None with fewer than 10 patients, or where nobody has a stranger in the stratum.
     """
     matrix, labels, groups = _checked(errors, patients, strata)
+    if permutations < 1:
+        raise ValueError(f"permutations: expected at least 1, found {permutations}")
     if len(np.unique(labels)) < MIN_PATIENTS:
         return None
     value = _gap(matrix, labels, groups)
@@ -107,7 +109,15 @@ def _weights(patients: Labels, strata: Labels) -> Floats | None:
 def _gap(matrix: Floats, patients: Labels, strata: Labels) -> float:
     """Mean over patients of their eyes' mean gap; NaN when no eye has a stranger."""
     weights = _weights(patients, strata)
-    return float("nan") if weights is None else float((weights * matrix).sum())
+    return float("nan") if weights is None else _weighted(weights, matrix)
+
+
+def _weighted(weights: Floats, matrix: Floats) -> float:
+    """``sum(W * errors)``; each row less its own eye's error first, for rows of W sum to 0.
+
+    So a generator that draws one volume for everybody has a gap of exactly 0, and no rounding that could pass for one.
+    """
+    return float((weights * (matrix - np.diag(matrix)[:, None])).sum())
 
 
 def _permutation_p(
@@ -124,7 +134,7 @@ def _permutation_p(
         dealt = np.arange(len(patients))
         for group in groups:
             dealt[group.ravel()] = group[rng.permutation(len(group))].ravel()
-        exceed += bool((weights * matrix[:, dealt]).sum() >= value - 1e-12)
+        exceed += _weighted(weights, matrix[:, dealt]) >= value - 1e-12
     return (1 + exceed) / (1 + permutations)
 
 
@@ -140,8 +150,8 @@ def _rows_of_alike_patients(patients: Labels, strata: Labels) -> list[NDArray[np
 
 def _checked(errors: ArrayLike, patients: ArrayLike, strata: ArrayLike) -> tuple[Floats, Labels, Labels]:
     matrix, labels, groups = np.asarray(errors, np.float64), np.asarray(patients), np.asarray(strata)
-    n = len(labels)
-    if matrix.shape != (n, n) or groups.shape != (n,):
+    n = labels.size
+    if labels.ndim != 1 or matrix.shape != (n, n) or groups.shape != (n,):
         raise ValueError(
             f"errors: expected shape ({n}, {n}) for {n} patients' labels, found {matrix.shape}; strata {groups.shape}"
         )
