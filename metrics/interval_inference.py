@@ -142,6 +142,8 @@ def jackknife_deviations(value: float, delete_one: ArrayLike, *, cases_per_patie
     """
     theta_without = finite_vector(delete_one, "delete_one")
     g = len(theta_without)
+    if not np.isfinite(value):
+        raise ValueError(f"value: expected a finite number, found {value}")
     if g < 2:
         raise ValueError(f"delete_one: expected at least 2 patients, found {g}")
     m = np.ones(g) if cases_per_patient is None else finite_vector(cases_per_patient, "cases_per_patient")
@@ -164,6 +166,10 @@ def t_interval(
     >>> round(i.low, 3), round(i.high, 3)
     (7.224, 12.776)
     """
+    if degrees_of_freedom < 1:
+        raise ValueError(f"degrees_of_freedom: expected at least 1, found {degrees_of_freedom}")
+    if not (np.isfinite(estimate) and np.isfinite(standard_error) and standard_error >= 0):
+        raise ValueError(f"estimate, standard_error: expected finite, at least 0, found {estimate}, {standard_error}")
     from scipy import special
 
     reach = float(special.stdtrit(degrees_of_freedom, _tails(level)[1])) * standard_error
@@ -194,7 +200,10 @@ def _tails(level: float) -> tuple[float, float]:
 
 def finite_vector(values: ArrayLike, name: str) -> Floats:
     """``values`` as a float64 vector; ValueError naming the argument when it is empty, not a vector or not finite."""
-    vector = np.asarray(values, dtype=np.float64)
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: expected real numbers, found {given.dtype} of shape {given.shape}")
+    vector = given.astype(np.float64)
     if vector.ndim != 1 or not len(vector):
         raise ValueError(f"{name}: expected a vector with at least one value, found shape {vector.shape}")
     if not np.isfinite(vector).all():

@@ -173,6 +173,7 @@ def sign_flip_p(differences: ArrayLike, *, permutations: int = MIN_PERMUTATIONS,
     d = np.asarray(differences, np.float64)
     if d.ndim != 2 or not d.size or not np.isfinite(d).all():
         raise ValueError(f"differences: expected a finite matrix patients x comparisons, found shape {d.shape}")
+    _check_permutations(permutations)
     d = np.sort(d, axis=0)  # so that the order of patients cannot change the result
     threshold = np.abs(d.sum(axis=0)) - 1e-12 * np.abs(d).sum(axis=0)
     exact = len(d) < 60 and 2 ** len(d) <= permutations
@@ -216,7 +217,9 @@ def swap_test(
         raise ValueError(
             f"features: expected equal shapes and one patient a row, found {t.shape}, {a.shape}, {b.shape}"
         )
+    _check_permutations(permutations)
     labels, index = np.unique(np.asarray(patients), return_inverse=True)
+    _check_same_patients(len(labels), len(labels), "patients")
     estimate = distance(t, a) - distance(t, b)
     rng = np.random.default_rng(seed)
     extreme = 0
@@ -236,6 +239,11 @@ def _all_signs(start: int, stop: int, g: int) -> Floats:
 
 def _random_signs(rng: np.random.Generator, rows: int, g: int) -> Floats:
     return np.asarray(1.0 - 2.0 * rng.integers(0, 2, size=(rows, g)), np.float64)
+
+
+def _check_permutations(permutations: int) -> None:
+    if permutations < 1:
+        raise ValueError(f"permutations: expected at least 1, found {permutations}")
 
 
 def _check_same_patients(n_a: int, n_b: int, name: str) -> None:

@@ -7,7 +7,7 @@ digits depend on no library's threads. Called by the 2D feature networks. No tor
 from __future__ import annotations
 
 import functools
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ def resized(pictures: NDArray[np.uint8] | Floats, side: int, filter_name: Filter
     Returns:
         (n, side, side) float64, in the range of the input.
     """
+    if pictures.ndim != 3 or not pictures.size or side < 1:
+        raise ValueError(f"pictures: expected shape (n, h, w) and a side above 0, found {pictures.shape} and {side}")
+    if filter_name not in get_args(Filter):
+        raise ValueError(f"filter_name: expected {' or '.join(get_args(Filter))}, found {filter_name!r}")
     rows, columns = (_sparse(length, side, filter_name) for length in pictures.shape[1:])
     return np.stack([columns @ (rows @ picture.astype(np.float64)).T for picture in pictures]).transpose(0, 2, 1)
 

@@ -126,7 +126,7 @@ def rank_intervals(better: ArrayLike) -> list[tuple[int, int]]:
     >>> rank_intervals([[False, True, True], [False, False, False], [False, False, False]])
     [(1, 1), (2, 3), (2, 3)]
     """
-    wins = np.asarray(better, bool)
+    wins = _square(better, "better")
     k = len(wins)
     return [(1 + int(wins[:, j].sum()), k - int(wins[j].sum())) for j in range(k)]
 
@@ -155,8 +155,10 @@ def tiers(order: Sequence[int], better: ArrayLike, agreement: ArrayLike | None =
         better: (K, K) whether i is significantly better than j.
         agreement: (K, K) from `same_order`; None for a metric without finite-sample bias.
     """
-    wins = np.asarray(better, bool)
-    agrees = np.ones_like(wins) if agreement is None else np.asarray(agreement, bool)
+    wins = _square(better, "better")
+    agrees = np.ones_like(wins) if agreement is None else _square(agreement, "agreement")
+    if sorted(order) != list(range(len(wins))) or agrees.shape != wins.shape:
+        raise ValueError(f"order: expected each of {len(wins)} entries once, found {list(order)}")
     tier, leaders, held_back = [0] * len(wins), list[int](), list[int]()
     for row in order:
         leader = leaders[-1] if leaders else row
@@ -204,6 +206,13 @@ def _symmetric(upper: Floats, k: int, diagonal: float) -> Floats:
     i, j = np.triu_indices(k, 1)
     matrix[i, j] = matrix[j, i] = upper
     return matrix
+
+
+def _square(matrix: ArrayLike, name: str) -> Booleans:
+    found = np.asarray(matrix, np.bool_)
+    if found.ndim != 2 or found.shape[0] != found.shape[1]:
+        raise ValueError(f"{name}: expected shape (entries, entries), found {found.shape}")
+    return found
 
 
 def _check(theta: Floats, d: Floats) -> None:

@@ -89,9 +89,7 @@ def real_vs_real(
     x, y = np.asarray(truth, np.float64), np.asarray(pool, np.float64)
     wanted = _eyes(truth_patients, truth_sides, len(x), "truth")
     given = _eyes(pool_patients, pool_sides, len(y), "pool")
-    disease = None
-    if truth_disease is not None and pool_disease is not None:
-        disease = (np.asarray(truth_disease).tolist(), np.asarray(pool_disease).tolist())
+    disease = _diseases(truth_disease, pool_disease, len(x), len(y))
     rng = np.random.default_rng(seed)
     values, relaxed = np.empty(draws), 0
     for k in range(draws):
@@ -130,6 +128,19 @@ def draw_matched(
         for side, row in eyes.items():
             rows[row] = given[chosen][side]
     return rows, relaxed
+
+
+def _diseases(
+    truth: ArrayLike | None, pool: ArrayLike | None, n_truth: int, n_pool: int
+) -> tuple[list[Any], list[Any]] | None:
+    """Both lists of labels, or None when neither is given."""
+    if truth is None and pool is None:
+        return None
+    wanted, given = np.asarray(truth), np.asarray(pool)
+    if wanted.shape != (n_truth,) or given.shape != (n_pool,):
+        expected, found = f"{n_truth} and {n_pool} labels", f"shapes {wanted.shape} and {given.shape}"
+        raise ValueError(f"truth_disease, pool_disease: expected {expected}, found {found}")
+    return wanted.tolist(), given.tolist()
 
 
 def _same_disease(eyes: Rows, other: Rows, disease: tuple[list[Any], list[Any]]) -> bool:

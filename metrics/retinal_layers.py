@@ -105,6 +105,9 @@ def volume_surfaces(
         ``ilm_row, bm_row``, each (n, w) float64. The last few volumes are remembered by their bytes, since
         several metrics ask for the same ones.
     """
+    if not isinstance(volume, np.ndarray) or volume.ndim != 3 or not len(volume):
+        raise ValueError(f"volume: expected a uint8 array (n, h, w), found shape {np.shape(volume)}")
+    _check(volume[0], axial_um, lateral_um)
     pairs = [_remembered(bscan.tobytes(), bscan.shape, axial_um, lateral_um) for bscan in volume]
     ilm_row, bm_row = (np.stack([pair[i] for pair in pairs]) for i in (0, 1))
     return ilm_row, bm_row

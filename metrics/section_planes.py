@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundus2oct.metrics.retinal_layers import volume_surfaces
-from fundus2oct.metrics.scan_geometry import ANGLES_DEG, AXIAL_UM, column_positions_um
+from fundus2oct.metrics.scan_geometry import ANGLES_DEG, AXIAL_UM, LATERAL_UM, WIDTH, column_positions_um
+from fundus2oct.metrics.volume_pair import check_volume
 
 MAX_RADIUS_UM: Final = 1_500.0
 EN_FACE_SIDE: Final = 64
@@ -39,9 +40,15 @@ def surfaces(volume: NDArray[np.uint8]) -> tuple[Floats, Floats]:
 
     Gaps are bridged linearly; a B-scan in which no retina is found (a black one) gets flat surfaces.
 
+    Args:
+        volume: (6, h, 448) uint8; the circles need the full line of 9 mm.
+
     Returns:
-        Two arrays (6, w).
+        Two arrays (6, 448).
     """
+    check_volume(volume, "volume")
+    if volume.shape[2] != WIDTH:
+        raise ValueError(f"volume: expected {WIDTH} columns of {LATERAL_UM} um, found shape {volume.shape}")
     ilm, bm = volume_surfaces(volume)
     ilm_row = FALLBACK_ILM * volume.shape[1]
     bm_row = ilm_row + FALLBACK_THICKNESS_UM / AXIAL_UM

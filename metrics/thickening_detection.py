@@ -76,6 +76,8 @@ def detection(
     if not truth.shape == generated.shape == labels.shape or truth.ndim != 1 or not np.isfinite(truth).all():
         shapes = f"{truth.shape}, {generated.shape} and {labels.shape}"
         raise ValueError(f"truth_um: expected finite values, one per eye, as generated_um and patients; found {shapes}")
+    if np.isinf(generated).any():
+        raise ValueError("generated_um: expected finite values, or NaN for a failed eye; found infinity")
     thick = truth >= threshold_um
     failed = np.isnan(generated)
     right = ((generated >= threshold_um) == thick) & ~failed
@@ -100,7 +102,10 @@ def proportion(right: ArrayLike, patients: ArrayLike, *, method: Method = "wilso
         method: as in `detection`.
         level: nominal coverage.
     """
-    answers, labels = np.asarray(right, dtype=bool), np.asarray(patients)
+    given, labels = np.asarray(right), np.asarray(patients)
+    answers = given.astype(np.bool_)
+    if given.ndim != 1 or given.shape != labels.shape or not np.array_equal(answers, given):
+        raise ValueError(f"right: expected yes or no for each of {labels.size} eyes, found shape {given.shape}")
     n, hits = len(answers), int(answers.sum())
     if n == 0:
         return Proportion(0, 0, None, None, None, 0.0)
@@ -131,6 +136,8 @@ def wilson_interval(p: float, n: float, level: float = 0.95) -> tuple[float, flo
     >>> [round(bound, 4) for bound in wilson_interval(0.9, 20.0)]
     [0.699, 0.9721]
     """
+    if not (0 <= p <= 1 and n > 0 and 0 < level < 1):
+        raise ValueError(f"p, n, level: expected a share, a number above 0 and a level, found {p}, {n}, {level}")
     from scipy import special
 
     z = float(special.ndtri((1 + level) / 2))
@@ -141,6 +148,8 @@ def wilson_interval(p: float, n: float, level: float = 0.95) -> tuple[float, flo
 
 def exact_interval(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Clopper and Pearson's interval (Biometrika 1934): beta quantiles."""
+    if not (0 <= hits <= n and 0 < level < 1):
+        raise ValueError(f"hits, n, level: expected 0 <= hits <= n and a level, found {hits}, {n}, {level}")
     from scipy import special
 
     tail = (1 - level) / 2

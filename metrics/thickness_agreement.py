@@ -98,7 +98,9 @@ def skill(mae: float, reference_mae: float) -> float | None:
     >>> skill(10.0, 20.0)
     0.5
     """
-    return None if reference_mae <= 0 else 1.0 - mae / reference_mae
+    if not (0 <= mae < np.inf and 0 <= reference_mae < np.inf):
+        raise ValueError(f"mae, reference_mae: expected finite, at least 0, found {mae} and {reference_mae}")
+    return None if reference_mae == 0 else 1.0 - mae / reference_mae
 
 
 def _slope(x: Floats, y: Floats) -> float | None:
