@@ -16,18 +16,16 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from fundus2oct.metrics import weight_registry
 from fundus2oct.metrics.efficientnet_weights import N_FEATURES, blocks
+from fundus2oct.metrics.fused_convolution import Activation, FusedConvolution
 from fundus2oct.metrics.i3d import reproducible_arithmetic
 from fundus2oct.metrics.picture_resize import resized
 from fundus2oct.metrics.volume_pair import check_volume
 
 SIDE: Final = 224
 BATCH_NORM_EPSILON: Final = 1e-3
-
-_Unit = tuple[Tensor, Tensor]
 
 
 def bscan_features(volumes: Iterable[NDArray[np.uint8]], *, device: str = "cpu") -> NDArray[np.float32]:
@@ -81,35 +79,46 @@ class _EfficientNetLite0:
     def __init__(self, data: bytes, device: str) -> None:
         arrays = safetensors.torch.load(data)
 
-        def unit(convolution: str, normalisation: str) -> _Unit:
+        def unit(
+            convolution: str,
+            normalisation: str,
+            *,
+            stride: int = 1,
+            groups: int = 1,
+            activation: Activation = "relu6",
+        ) -> FusedConvolution:
             kernel, bias = _folded(arrays, convolution, normalisation)
             if convolution == "_conv_stem":  # one grey channel instead of three equal ones
                 kernel = kernel.sum(dim=1, keepdim=True)
-            return kernel.float().to(device), bias.float().to(device)
+            return FusedConvolution(kernel, bias, device, stride=stride, groups=groups, activation=activation)
 
         self.blocks = tuple(blocks())
-        self.stem = unit("_conv_stem", "_bn0")
+        self.stem = unit("_conv_stem", "_bn0", stride=2)
         self.head = unit("_conv_head", "_bn1")
         self.expand = {
             i: unit(f"_blocks.{i}._expand_conv", f"_blocks.{i}._bn0")
             for i, block in enumerate(self.blocks)
             if block.expansion > 1
         }
-        self.depthwise = [unit(f"_blocks.{i}._depthwise_conv", f"_blocks.{i}._bn1") for i in range(len(self.blocks))]
-        self.project = [unit(f"_blocks.{i}._project_conv", f"_blocks.{i}._bn2") for i in range(len(self.blocks))]
+        self.depthwise = [
+            unit(f"_blocks.{i}._depthwise_conv", f"_blocks.{i}._bn1", stride=block.stride, groups=block.width)
+            for i, block in enumerate(self.blocks)
+        ]
+        self.project = [
+            unit(f"_blocks.{i}._project_conv", f"_blocks.{i}._bn2", activation="none") for i in range(len(self.blocks))
+        ]
 
     def __call__(self, x: Tensor) -> Tensor:
         """(n, 1, 224, 224) in about [-1, 1] -> (n, 1280)."""
-        x = functional.relu6(_convolution(x, self.stem, stride=2))
+        x = self.stem(x)
         for i, block in enumerate(self.blocks):
-            y = functional.relu6(_convolution(x, self.expand[i])) if i in self.expand else x
-            y = functional.relu6(_convolution(y, self.depthwise[i], stride=block.stride, groups=block.width))
-            y = _convolution(y, self.project[i])
+            y = self.expand[i](x) if i in self.expand else x
+            y = self.project[i](self.depthwise[i](y))
             x = x + y if block.residual else y
-        return functional.relu6(_convolution(x, self.head)).mean(dim=(2, 3))
+        return self.head(x).mean(dim=(2, 3))
 
 
-def _folded(arrays: dict[str, Tensor], convolution: str, normalisation: str) -> _Unit:
+def _folded(arrays: dict[str, Tensor], convolution: str, normalisation: str) -> tuple[Tensor, Tensor]:
     """Kernel and bias in float64, with scale (x - mean) / sqrt(var + epsilon) + bias folded in."""
     kernel = arrays[f"{convolution}.weight"].double()
     scale, bias, mean, var = (
@@ -117,13 +126,3 @@ def _folded(arrays: dict[str, Tensor], convolution: str, normalisation: str) -> 
     )
     scale = scale * torch.rsqrt(var + BATCH_NORM_EPSILON)
     return kernel * scale[:, None, None, None], bias - mean * scale
-
-
-def _convolution(x: Tensor, unit: _Unit, *, stride: int = 1, groups: int = 1) -> Tensor:
-    """With zeros up to ceil(length / stride) outputs, the odd one after: TensorFlow's SAME."""
-    kernel, bias = unit
-    size = kernel.shape[-1]
-    if size > 1:
-        total = max((-(-x.shape[-1] // stride) - 1) * stride + size - x.shape[-1], 0)
-        x = functional.pad(x, [total // 2, total - total // 2] * 2)
-    return functional.conv2d(x, kernel, bias, stride=stride, groups=groups)

@@ -7,6 +7,7 @@ few pixels, that costs as much as the arithmetic. Imports torch: import this mod
 
 from __future__ import annotations
 
+import functools
 from typing import Final, Literal
 
 import torch
@@ -67,7 +68,8 @@ class FusedConvolution:
     def _by_onednn(self, x: Tensor, padding: list[int]) -> Tensor:
         stride, dilation = list(self.strides), [1] * len(self.size)
         if self._packed is None or self._packed[0] != x.shape:
-            pack = torch.ops.aten.mkldnn_reorder_conv3d_weight if len(self.size) == 3 else _PACK_2D
+            aten = torch.ops.aten
+            pack = aten.mkldnn_reorder_conv3d_weight if len(self.size) == 3 else aten.mkldnn_reorder_conv2d_weight
             packed = pack(self.kernel.to_mkldnn(), padding, stride, dilation, self.groups, list(x.shape))
             self._packed = (x.shape, packed)
         name, parameters = _ONEDNN[self.activation]
@@ -84,12 +86,20 @@ class FusedConvolution:
         return y.relu_() if self.activation == "relu" else y.clamp_(0, 6)
 
 
-_PACK_2D: Final = torch.ops.aten.mkldnn_reorder_conv2d_weight
-
-
 def _has_onednn(x: Tensor) -> bool:
-    """These operators are what torch.compile emits for a processor; they have no public name."""
-    return x.device.type == "cpu" and torch.backends.mkldnn.is_available() and not x.requires_grad
+    return x.device.type == "cpu" and _build_has_onednn()
+
+
+@functools.cache
+def _build_has_onednn() -> bool:
+    """Whether the operators are there that torch.compile emits for a processor; they have no public name."""
+    named = [
+        (torch.ops.mkldnn, "_convolution_pointwise"),
+        (torch.ops.aten, "mkldnn_reorder_conv2d_weight"),
+        (torch.ops.aten, "mkldnn_reorder_conv3d_weight"),
+    ]
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch has no types here
+    return available and all(hasattr(library, name) for library, name in named)
 
 
 def same_pads(lengths: tuple[int, ...], size: tuple[int, ...], strides: tuple[int, ...]) -> list[tuple[int, int]]:
