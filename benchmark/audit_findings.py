@@ -40,8 +40,8 @@ def strongest_harms(trial: Trial, metric: str) -> Mapping[str, float] | None:
 def kendall_tau(a: Sequence[float], b: Sequence[float]) -> float | None:
     """Kendall's tau-b (Biometrika 33, 1945), which allows for ties; None where one side is all ties.
 
-    >>> kendall_tau([1.0, 2.0, 3.0], [1.0, 3.0, 2.0])
-    0.3333333333333333
+    >>> kendall_tau([1.0, 2.0, 3.0], [3.0, 2.0, 1.0])
+    -1.0
     """
     from scipy import stats
 

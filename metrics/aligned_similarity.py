@@ -105,5 +105,23 @@ CARD = MetricCard(
     ),
     source="Wang et al., IEEE Transactions on Image Processing 13 (2004), eq. 13; mask: Otsu (1979), eq. 18",
     function="fundus2oct.metrics.aligned_similarity:aligned_ssim",
+    reacts_to=(
+        "blur",
+        "noise",
+        "jpeg",
+        "crop",
+        "bscan-shuffle",
+        "flip",
+        "patient-shuffle",
+        "mean-volume",
+        "constant",
+        "repeated-slice",
+        "spread-shrunk",
+    ),
+    ignores=(
+        "axial-shift",
+        "tilt",
+    ),
+    tolerance=0.02,
 )
 """What the boards and result files say of the number."""

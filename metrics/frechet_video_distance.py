@@ -170,5 +170,16 @@ CARD = MetricCard(
     role="headline",
     jackknife="fundus2oct.metrics.frechet_distance:jackknife_frechet",
     weights=I3D.name,
+    reacts_to=(
+        "blur",
+        "noise",
+        "jpeg",
+        "bscan-shuffle",
+        "mean-volume",
+        "constant",
+        "repeated-slice",
+    ),
+    ignores=("patient-shuffle",),
+    tolerance=0.5,
 )
 """What the boards and result files say of the number."""

@@ -112,5 +112,23 @@ CARD = MetricCard(
     ),
     source="Wang, Simoncelli and Bovik, Multiscale structural similarity, Asilomar Conference 2003, eq. 7",
     function="fundus2oct.metrics.multiscale_similarity:ms_ssim",
+    reacts_to=(
+        "blur",
+        "noise",
+        "axial-shift",
+        "tilt",
+        "gamma",
+        "contrast",
+        "jpeg",
+        "crop",
+        "bscan-shuffle",
+        "flip",
+        "patient-shuffle",
+        "mean-volume",
+        "constant",
+        "repeated-slice",
+        "spread-shrunk",
+    ),
+    tolerance=0.005,
 )
 """What the boards and result files say of the number."""

@@ -23,7 +23,18 @@ _TRAPS: Final = (
 )
 
 
-def _card(name: str, k: int, source: str, summary: str, reading: str, formula: str) -> MetricCard:
+def _card(
+    name: str,
+    k: int,
+    source: str,
+    summary: str,
+    reading: str,
+    formula: str,
+    *,
+    reacts_to: tuple[str, ...],
+    ignores: tuple[str, ...],
+    copy_is_best: bool = True,
+) -> MetricCard:
     return MetricCard(
         name=name,
         title=f"{name.capitalize()} of generated B-scans",
@@ -59,6 +70,10 @@ def _card(name: str, k: int, source: str, summary: str, reading: str, formula: s
         rows=FD_EFFICIENTNET_CARD.rows,
         jackknife=f"fundus2oct.metrics.neighbourhoods:jackknife_{name}",
         weights=FD_EFFICIENTNET_CARD.weights,
+        reacts_to=reacts_to,
+        ignores=ignores,
+        tolerance=0.02,
+        copy_is_best=copy_is_best,
     )
 
 
@@ -70,6 +85,8 @@ PRECISION_CARD = _card(
     "Precision is the share of generated B-scans inside some true B-scan's ball: 1 when all look real to the network, "
     "0 when none does.",
     "precision = share of y with |y − xᵢ| ≤ r_k(xᵢ) for some i",
+    reacts_to=("blur", "mean-volume", "constant"),
+    ignores=("bscan-shuffle", "patient-shuffle", "spread-shrunk"),
 )
 RECALL_CARD = _card(
     "recall",
@@ -79,6 +96,8 @@ RECALL_CARD = _card(
     "Recall is the share of true B-scans inside some generated B-scan's ball: 1 when every kind of true B-scan is "
     "drawn, 0 when all generated ones are alike.",
     "recall = share of x with |x − yⱼ| ≤ r_k(yⱼ) for some j",
+    reacts_to=("mean-volume", "constant", "spread-shrunk"),
+    ignores=("bscan-shuffle",),
 )
 DENSITY_CARD = _card(
     "density",
@@ -88,6 +107,9 @@ DENSITY_CARD = _card(
     "Density counts in how many true balls a generated B-scan lies, over k. Real B-scans of other patients reach about "
     "1, their truth copies 1 or a little more; a generator that draws typical eyes only can exceed them.",
     "density = (1 / k m) · Σⱼ Σᵢ 1(|yⱼ − xᵢ| ≤ r_k(xᵢ))",
+    reacts_to=("blur", "mean-volume", "constant"),
+    ignores=("bscan-shuffle", "patient-shuffle"),
+    copy_is_best=False,
 )
 COVERAGE_CARD = _card(
     "coverage",
@@ -97,6 +119,8 @@ COVERAGE_CARD = _card(
     "Coverage is the share of true balls with a generated B-scan inside: 1 when the generated ones reach every region "
     "in which true ones lie, near 0 when all are alike.",
     "coverage = share of xᵢ with |yⱼ − xᵢ| ≤ r_k(xᵢ) for some j",
+    reacts_to=("mean-volume", "constant", "spread-shrunk"),
+    ignores=("bscan-shuffle", "patient-shuffle"),
 )
 
 NEIGHBOURHOOD_CARDS: tuple[MetricCard, ...] = (PRECISION_CARD, RECALL_CARD, DENSITY_CARD, COVERAGE_CARD)

@@ -84,5 +84,14 @@ CARD = MetricCard(
     source="Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018, eq. 1",
     function="fundus2oct.metrics.perceptual_similarity:lpips",
     weights=LPIPS_ALEX.name,
+    reacts_to=(
+        "blur",
+        "noise",
+        "jpeg",
+        "patient-shuffle",
+        "mean-volume",
+        "constant",
+    ),
+    tolerance=0.005,
 )
 """What the boards and result files say of the number."""

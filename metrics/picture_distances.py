@@ -139,6 +139,18 @@ def _frechet_card(name: str, title: str, abbreviation: str, of: PictureFeatures)
         rows=N_BSCANS,
         jackknife="fundus2oct.metrics.frechet_distance:jackknife_frechet",
         weights=of.weights.name,
+        reacts_to=(
+            "blur",
+            "noise",
+            "jpeg",
+            "mean-volume",
+            "constant",
+        ),
+        ignores=(
+            "bscan-shuffle",
+            "patient-shuffle",
+        ),
+        tolerance=0.05,
     )
 
 
@@ -185,6 +197,14 @@ def _kernel_card(name: str, title: str, abbreviation: str, of: PictureFeatures) 
         rows=N_BSCANS,
         jackknife="fundus2oct.metrics.kernel_distance:jackknife_kernel_distance",
         weights=of.weights.name,
+        reacts_to=(
+            "blur",
+            "noise",
+            "mean-volume",
+            "constant",
+        ),
+        ignores=("bscan-shuffle",),
+        tolerance=0.0005,
     )
 
 

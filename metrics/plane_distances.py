@@ -60,7 +60,16 @@ def _features(
 
 
 def _card(
-    name: str, title: str, abbreviation: str, features: str, plane: str, cut: dict[str, str], trap: str, rows: int
+    name: str,
+    title: str,
+    abbreviation: str,
+    features: str,
+    plane: str,
+    cut: dict[str, str],
+    trap: str,
+    rows: int,
+    *,
+    reacts_to: tuple[str, ...],
 ) -> MetricCard:
     version = f"{name.removeprefix('fd_')}-{SEGMENTATION_VERSION}-{EFFICIENTNET.version}"
     return MetricCard(
@@ -107,6 +116,9 @@ def _card(
         rows=rows,
         jackknife="fundus2oct.metrics.frechet_distance:jackknife_frechet",
         weights=EFFICIENTNET.weights.name,
+        reacts_to=reacts_to,
+        ignores=("patient-shuffle",),
+        tolerance=0.05,
     )
 
 
@@ -126,6 +138,7 @@ EN_FACE_CARD = _card(
     "Between the lines nothing was measured: at 1.5 mm from the centre they are 0.8 mm apart. Vessels and small "
     "lesions between them do not exist for this number.",
     len(SLABS_UM),
+    reacts_to=("mean-volume", "constant"),
 )
 CIRCULAR_CARD = _card(
     "fd_circular",
@@ -142,4 +155,5 @@ CIRCULAR_CARD = _card(
     },
     "A section has 12 columns, one for each half-line; the network sees them stretched to 224, as broad stripes.",
     len(RADII_UM),
+    reacts_to=("bscan-shuffle", "mean-volume", "constant"),
 )

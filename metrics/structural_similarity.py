@@ -5,22 +5,14 @@ Called by the scorer through the card. Multi-scale and alignment-tolerant varian
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from fundus2oct.metrics.local_similarity import C1, C2, SIGMA, WINDOW, L, similarity_maps
 from fundus2oct.metrics.metric_card import MetricCard
 from fundus2oct.metrics.volume_pair import check_pair
 
-WINDOW: Final = 11
-SIGMA: Final = 1.5
-L: Final = 255
-C1: Final = (0.01 * L) ** 2
-C2: Final = (0.03 * L) ** 2
-
-Floats = NDArray[np.float64]
+__all__ = ["C1", "C2", "CARD", "SIGMA", "WINDOW", "L", "ssim"]
 
 
 def ssim(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -38,24 +30,9 @@ def ssim(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> NDArray[np.f
 
 
 def _ssim_of_bscan(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> float:
-    """Four filtered maps suffice: the two variances enter only as their sum."""
-    x, y = truth.astype(np.float64), generated.astype(np.float64)
-    mu_x, mu_y = _window_mean(x), _window_mean(y)
-    mu_xy, mu_squares = mu_x * mu_y, mu_x**2 + mu_y**2
-    sigma_xy = _window_mean(x * y) - mu_xy
-    sigma_squares = _window_mean(x * x + y * y) - mu_squares
-    similarity = (2 * mu_xy + C1) * (2 * sigma_xy + C2) / ((mu_squares + C1) * (sigma_squares + C2))
-    return float(similarity.mean())
-
-
-def _window_mean(image: Floats) -> Floats:
-    """Gaussian-weighted mean around every pixel whose whole 11 x 11 window lies inside: (h - 10, w - 10)."""
-    offset = np.arange(WINDOW) - WINDOW // 2
-    weights = np.exp(-(offset**2) / (2 * SIGMA**2))
-    weights /= weights.sum()
-    border = WINDOW // 2
-    rows = ndimage.correlate1d(image, weights, axis=0)[border:-border]
-    return ndimage.correlate1d(rows, weights, axis=1)[:, border:-border]
+    luminance, contrast = similarity_maps(truth.astype(np.float64), generated.astype(np.float64))
+    luminance *= contrast
+    return float(luminance.mean())
 
 
 CARD = MetricCard(
@@ -101,6 +78,24 @@ CARD = MetricCard(
     ),
     source="Wang, Bovik, Sheikh and Simoncelli, IEEE Transactions on Image Processing 13 (2004), eq. 13 and 17",
     function="fundus2oct.metrics.structural_similarity:ssim",
+    reacts_to=(
+        "blur",
+        "noise",
+        "axial-shift",
+        "tilt",
+        "gamma",
+        "contrast",
+        "jpeg",
+        "crop",
+        "bscan-shuffle",
+        "flip",
+        "patient-shuffle",
+        "mean-volume",
+        "constant",
+        "repeated-slice",
+        "spread-shrunk",
+    ),
+    tolerance=0.005,
     role="headline",
 )
 """What the boards and result files say of the number."""

@@ -57,6 +57,14 @@ BIAS_MATCHED_CARD = MetricCard(
     features_version=fvd.CARD.features_version,
     jackknife="fundus2oct.metrics.bias_matched_frechet:jackknife_bias_matched_frechet",
     weights=fvd.CARD.weights,
+    reacts_to=(
+        "blur",
+        "noise",
+        "mean-volume",
+        "constant",
+        "spread-shrunk",
+    ),
+    tolerance=0.5,
 )
 """What the boards and result files say of the number."""
 
@@ -100,5 +108,12 @@ KVD_CARD = MetricCard(
     features_version=fvd.CARD.features_version,
     jackknife="fundus2oct.metrics.kernel_distance:jackknife_kernel_distance",
     weights=fvd.CARD.weights,
+    reacts_to=(
+        "blur",
+        "noise",
+        "mean-volume",
+        "constant",
+    ),
+    tolerance=0.005,
 )
 """What the boards and result files say of the number."""
