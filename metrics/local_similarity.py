@@ -1,21 +1,32 @@
 """SSIM's two local maps, luminance and contrast-structure, which the variants of SSIM combine in their own ways.
 
-Constants and window are those of `structural_similarity` (Wang et al. 2004). Called by `multiscale_similarity` and
+Constants and window are those of Wang et al. (2004). Called by `structural_similarity`, `multiscale_similarity` and
 `aligned_similarity`. Pure functions, no torch.
 """
 
 from __future__ import annotations
 
+import functools
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from fundus2oct.metrics.structural_similarity import C1, C2, SIGMA, WINDOW
+WINDOW: Final = 11
+SIGMA: Final = 1.5
+L: Final = 255
+C1: Final = (0.01 * L) ** 2
+C2: Final = (0.03 * L) ** 2
+
+BORDER: Final = WINDOW // 2
+"""Rows and columns that the valid region loses on each side."""
+
+STRIP_ROWS: Final = 16
+STRIP_COLUMNS: Final = 32
+"""What is filtered at once. It stays in the processor's cache, and the matrix products are too small for a library to
+spread over threads, so that no digit depends on their number."""
 
 Floats = NDArray[np.float64]
-
-BORDER = WINDOW // 2
-"""Rows and columns that the valid region loses on each side."""
 
 
 def similarity_maps(x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -28,18 +39,45 @@ def similarity_maps(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     Returns:
         Two maps (h - 10, w - 10); their product is the SSIM map.
     """
-    mu_x, mu_y = _window_mean(x), _window_mean(y)
+    height, width = (length - 2 * BORDER for length in x.shape)
+    luminance, contrast = np.empty((height, width)), np.empty((height, width))
+    for top in range(0, height, STRIP_ROWS):
+        rows = slice(top, min(top + STRIP_ROWS, height))
+        window_rows = slice(top, rows.stop + 2 * BORDER)
+        _strip_maps(x[window_rows], y[window_rows], luminance[rows], contrast[rows])
+    return luminance, contrast
+
+
+def _strip_maps(x: Floats, y: Floats, luminance: Floats, contrast: Floats) -> None:
+    """Fill a strip of both maps. Four filtered maps suffice: the two variances enter only as their sum."""
+    maps = np.empty((4, *x.shape))
+    maps[0], maps[1] = x, y
+    np.multiply(x, y, out=maps[2])
+    np.add(x * x, y * y, out=maps[3])
+    mu_x, mu_y, mean_xy, mean_squares = _window_means(maps)
     mu_xy, mu_squares = mu_x * mu_y, mu_x**2 + mu_y**2
-    sigma_xy = _window_mean(x * y) - mu_xy
-    sigma_squares = _window_mean(x * x + y * y) - mu_squares
-    return (2 * mu_xy + C1) / (mu_squares + C1), (2 * sigma_xy + C2) / (sigma_squares + C2)
+    np.divide(2 * mu_xy + C1, mu_squares + C1, out=luminance)
+    np.divide(2 * (mean_xy - mu_xy) + C2, mean_squares - mu_squares + C2, out=contrast)
 
 
-def _window_mean(picture: Floats) -> Floats:
-    """Gaussian-weighted mean around every pixel whose whole window lies inside."""
+def _window_means(maps: Floats) -> Floats:
+    """Gaussian-weighted means around every pixel whose whole window lies inside: (k, h, w) -> (k, h - 10, w - 10)."""
+    k, height, width = maps.shape
+    rows = (_filter_matrix(height - 2 * BORDER) @ maps).reshape(-1, width)
+    means = np.empty((len(rows), width - 2 * BORDER))
+    for left in range(0, means.shape[1], STRIP_COLUMNS):
+        columns = slice(left, min(left + STRIP_COLUMNS, means.shape[1]))
+        weights = _filter_matrix(columns.stop - left).T
+        np.matmul(rows[:, left : columns.stop + 2 * BORDER], weights, out=means[:, columns])
+    return means.reshape(k, height - 2 * BORDER, -1)
+
+
+@functools.lru_cache(maxsize=STRIP_COLUMNS)
+def _filter_matrix(samples: int) -> Floats:
+    """(samples, samples + 10) weights: the window, one pixel further in every row."""
     offset = np.arange(WINDOW) - BORDER
-    weights = np.exp(-(offset**2) / (2 * SIGMA**2))
-    weights /= weights.sum()
-    rows = ndimage.correlate1d(picture, weights, axis=0)[BORDER:-BORDER]
-    means: Floats = ndimage.correlate1d(rows, weights, axis=1)[:, BORDER:-BORDER]
-    return means
+    window = np.exp(-(offset**2) / (2 * SIGMA**2))
+    matrix = np.zeros((samples, samples + 2 * BORDER))
+    for row in range(samples):
+        matrix[row, row : row + WINDOW] = window / window.sum()
+    return matrix
