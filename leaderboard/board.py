@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fundus2oct.leaderboard.metric_groups import ANATOMY_METRIC
 from fundus2oct.leaderboard.ranking import Row, order
 from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.metrics.durable_file import canonical_json
@@ -29,17 +30,30 @@ class Board:
     Attributes:
         slug: name of its folder in the site.
         cards: cards of the metrics that any of its entries holds, in the catalogue's order, the ranking metric first.
+        other_cards: cards of the catalogue that none of its entries holds.
         rows: its entries in order.
     """
 
     slug: str
     cards: tuple[MetricCard, ...]
+    other_cards: tuple[MetricCard, ...]
     rows: tuple[Row, ...]
 
     @property
     def columns(self) -> tuple[MetricCard, ...]:
         """The cards that have a column on the board's first page: the ranking metric's, then the headline ones."""
         return (self.cards[0], *(card for card in self.cards[1:] if card.role == "headline"))
+
+    @property
+    def linked_cards(self) -> tuple[MetricCard, ...]:
+        """The cards that every page links to: those with a column, and the thickness of the centre."""
+        anatomy = tuple(card for card in self.cards if card.name == ANATOMY_METRIC and card not in self.columns)
+        return (*self.columns, *anatomy)
+
+    @property
+    def anatomy_card(self) -> MetricCard | None:
+        """The card of the central thickness error, if any entry holds it."""
+        return next((card for card in self.cards if card.name == ANATOMY_METRIC), None)
 
     @property
     def ranking_card(self) -> MetricCard:
@@ -77,6 +91,16 @@ class Board:
                 return entry
         return None
 
+    def real_eyes(self, card: MetricCard) -> dict[str, Any] | None:
+        """What other real eyes score in ``card``, drawn again and again to the same number; None where nobody drew.
+
+        Keys: ``draws``, ``mean``, ``low`` and ``high`` (2.5 % and 97.5 % of the draws), and others of the record.
+        """
+        if self.reference is None:
+            return None
+        drawn: dict[str, Any] | None = self.reference.measured(card.name).get("reference")
+        return drawn
+
 
 def make_boards(entries: Sequence[Entry], *, cards: Sequence[MetricCard], ranking_metric: str) -> tuple[Board, ...]:
     """The boards that ``entries`` fall into, sorted by their slugs."""
@@ -87,6 +111,7 @@ def make_boards(entries: Sequence[Entry], *, cards: Sequence[MetricCard], rankin
         Board(
             slug=_slug(group[0], key),
             cards=_cards(group, cards, ranking_metric),
+            other_cards=_other_cards(group, cards, ranking_metric),
             rows=order(group, _ranking_card(cards, ranking_metric)),
         )
         for key, group in groups.items()
@@ -118,5 +143,15 @@ def _ranking_card(cards: Sequence[MetricCard], ranking_metric: str) -> MetricCar
 
 def _cards(group: Sequence[Entry], cards: Sequence[MetricCard], ranking_metric: str) -> tuple[MetricCard, ...]:
     ranking_card = _ranking_card(cards, ranking_metric)
-    held = {name for entry in group for name in entry.result["metrics"]}
+    held = _held(group)
     return (ranking_card, *(card for card in cards if card is not ranking_card and card.name in held))
+
+
+def _other_cards(group: Sequence[Entry], cards: Sequence[MetricCard], ranking_metric: str) -> tuple[MetricCard, ...]:
+    held = _held(group) | {ranking_metric}
+    return tuple(card for card in cards if card.name not in held)
+
+
+def _held(group: Sequence[Entry]) -> set[str]:
+    """Names of the metrics that any entry of a board holds."""
+    return {name for entry in group for name in entry.result["metrics"]}

@@ -14,7 +14,7 @@ from fundus2oct.leaderboard import interval_drawing
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.interval_drawing import Axis
 from fundus2oct.leaderboard.lead import Lead, judge_lead
-from fundus2oct.leaderboard.number_text import fixed, interval, percent, plain, signed
+from fundus2oct.leaderboard.number_text import counted, fixed, interval, percent, plain, signed
 from fundus2oct.leaderboard.published import Published, PublishedRow, read_published
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Entry
@@ -70,6 +70,15 @@ class PublishedView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnatomyLeader:
+    """The ranked row whose centres are nearest to the true thickness, and its error."""
+
+    row: Row
+    card: MetricCard
+    cell: Cell
+
+
+@dataclass(frozen=True, kw_only=True)
 class BoardView:
     """Everything the template of a board shows beside the board itself."""
 
@@ -79,6 +88,8 @@ class BoardView:
     axis: Markup
     axis_is_square_root: bool
     reference: Cell | None
+    real_eyes: str
+    anatomy_leader: AnatomyLeader | None
     levels: str
     rows: tuple[RowView, ...]
     footnotes: tuple[tuple[str, str], ...]
@@ -97,6 +108,8 @@ def view_board(board: Board) -> BoardView:
         axis=interval_drawing.draw_axis(axis) if axis else Markup(""),
         axis_is_square_root=axis is not None and axis.is_square_root,
         reference=make_cell(board.reference, card) if board.reference else None,
+        real_eyes=real_eyes_text(board, card),
+        anatomy_leader=_anatomy_leader(board),
         levels=interval_levels([row.entry for row in board.rows], board.columns),
         rows=tuple(_view_row(row, board, axis) for row in board.rows),
         footnotes=tuple(_footnotes(board)),
@@ -116,6 +129,15 @@ def make_cell(entry: Entry, card: MetricCard) -> Cell:
         interval=interval(uncertainty["interval"], card.decimals) if has_interval else "",
         reason=measured["reason"] or "",
     )
+
+
+def real_eyes_text(board: Board, card: MetricCard) -> str:
+    """What other real eyes score, such as "203.1 [185.0, 224.2], 50 draws"; empty where nobody drew them."""
+    drawn = board.real_eyes(card)
+    if drawn is None:
+        return ""
+    bounds = interval((drawn["low"], drawn["high"]), card.decimals)
+    return f"{fixed(drawn['mean'], card.decimals)} {bounds}, {counted(drawn['draws'], 'draw')}"
 
 
 def interval_levels(entries: Sequence[Entry], cards: Sequence[MetricCard]) -> str:
@@ -140,11 +162,11 @@ def _view_row(row: Row, board: Board, axis: Axis | None) -> RowView:
         method=entry.submission.method,
         kind=entry.kind,
         marks=_marks(row),
-        notes=_notes(row),
+        notes=_notes(row, board),
         is_reference=entry is board.reference,
         ranking=make_cell(entry, card),
         drawing=interval_drawing.draw_row(entry, board.reference, axis, card) if axis else Markup(""),
-        beyond_reference=_beyond(entry, board.reference, card),
+        beyond_reference=_beyond(entry, board),
         others=tuple(make_cell(entry, other) for other in board.columns[1:]),
         n_eyes=plain(n_eyes),
         n_failed=plain(cases["failed"]),
@@ -165,18 +187,42 @@ def _marks(row: Row) -> str:
     return ("†" if row.provisional else "") + ("‡" if without_walls else "")
 
 
-def _notes(row: Row) -> tuple[str, ...]:
+def _notes(row: Row, board: Board) -> tuple[str, ...]:
+    """What a reader must know of a row: why it is not ranked, its flags, why a column is empty, how it was drawn."""
     prefix = "" if row.is_control else "Shown, not ranked: "
-    reasons = [prefix + "; ".join(row.reasons)] if row.reasons else []
+    notes = [prefix + "; ".join(row.reasons)] if row.reasons else []
     flags = [flag.replace("-", " ") for flag in row.entry.result["flags"]]
-    return (*reasons, *([f"Flagged: {', '.join(flags)}"] if flags else []))
+    if flags:
+        notes.append(f"Flagged: {', '.join(flags)}")
+    cells = [make_cell(row.entry, card) for card in board.columns[1:]]
+    notes.extend(f"No {cell.label}: {cell.reason}" for cell in cells if cell.reason)
+    if row.entry is board.reference and (drawn := real_eyes_text(board, board.ranking_card)):
+        notes.append(f"Other patients drawn to the same number: {drawn}")
+    return tuple(notes)
 
 
-def _beyond(entry: Entry, reference: Entry | None, card: MetricCard) -> str:
+def _beyond(entry: Entry, board: Board) -> str:
+    """How far a value lies from that of other real eyes; a word for what their draws hold as well."""
+    card, reference = board.ranking_card, board.reference
     value = entry.measured(card.name)["value"]
     if reference is None or value is None:
         return "–"
+    if (drawn := board.real_eyes(card)) is not None:
+        is_within = drawn["low"] <= value <= drawn["high"]
+        return "within" if is_within else signed(value - drawn["mean"], card.decimals)
     return "0" if entry is reference else signed(value - reference.measured(card.name)["value"], card.decimals)
+
+
+def _anatomy_leader(board: Board) -> AnatomyLeader | None:
+    """The best ranked row in central thickness error; None where no ranked row has a value."""
+    card = board.anatomy_card
+    if card is None:
+        return None
+    measured = [row for row in board.ranked if row.entry.measured(card.name)["value"] is not None]
+    if not measured:
+        return None
+    best = min(measured, key=lambda row: float(row.entry.measured(card.name)["value"]))
+    return AnatomyLeader(row=best, card=card, cell=make_cell(best.entry, card))
 
 
 def _footnotes(board: Board) -> list[tuple[str, str]]:

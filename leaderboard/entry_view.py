@@ -1,4 +1,4 @@
-"""What the page of one entry shows, as text: values, failures, provenance, history, citation.
+"""What the page of one entry shows, as text: its sections, failures, provenance, history, citation.
 
 Called by `leaderboard.pages`. Everything in a result file that a reader could check stands on this page.
 """
@@ -8,27 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fundus2oct.leaderboard.anatomy_view import AnatomyView, view_anatomy
 from fundus2oct.leaderboard.board import Board, board_key
-from fundus2oct.leaderboard.board_view import Cell, make_cell
+from fundus2oct.leaderboard.board_view import make_cell
 from fundus2oct.leaderboard.citation import bibtex_citation, plain_citation
-from fundus2oct.leaderboard.number_text import percent, plain
+from fundus2oct.leaderboard.controls_view import (
+    MemorisationView,
+    PhotographView,
+    view_memorisation,
+    view_photograph,
+)
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Entry
+from fundus2oct.leaderboard.texture_view import TextureView, view_texture
+from fundus2oct.leaderboard.values_view import ValuesView, view_values
 from fundus2oct.metrics.metric_card import MetricCard
-
-
-@dataclass(frozen=True, kw_only=True)
-class MetricLine:
-    """One metric of an entry: its card, its value, and what its interval means."""
-
-    card: MetricCard
-    cell: Cell
-    level: str
-    standard_error: str
-    estimand: str
-    method: str
-    n_eyes: str
-    n_patients: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +43,11 @@ class EntryView:
 
     row: Row
     place: str
-    metrics: tuple[MetricLine, ...]
-    unknown_metrics: tuple[tuple[str, str], ...]
+    values: ValuesView
+    anatomy: AnatomyView | None
+    texture: TextureView | None
+    photograph: PhotographView | None
+    memorisation: MemorisationView | None
     failures: tuple[tuple[str, int], ...]
     provenance: tuple[tuple[str, str], ...]
     history: tuple[HistoryLine, ...]
@@ -61,16 +58,14 @@ class EntryView:
 def view_entry(row: Row, board: Board, site_title: str) -> EntryView:
     """Turn one row of ``board`` into the text of its page."""
     entry = row.entry
-    known = {card.name for card in board.cards}
     return EntryView(
         row=row,
         place=_place(row, board),
-        metrics=tuple(_metric_line(entry, card) for card in board.cards),
-        unknown_metrics=tuple(
-            (name, "–" if measured["value"] is None else plain(measured["value"]))
-            for name, measured in sorted(entry.result["metrics"].items())
-            if name not in known
-        ),
+        values=view_values(entry, board),
+        anatomy=view_anatomy(entry.result),
+        texture=view_texture(entry.result),
+        photograph=view_photograph(entry.result),
+        memorisation=view_memorisation(entry.result),
         failures=tuple(sorted(entry.result["cases"]["failures"].items())),
         provenance=tuple(_provenance(entry.result)),
         history=tuple(reversed(_history(entry, board.ranking_card))),
@@ -87,22 +82,6 @@ def _place(row: Row, board: Board) -> str:
     if row.reasons:
         return f"Shown, not ranked: {'; '.join(row.reasons)}."
     return f"Shown in order, not ranked: rows of kind {row.entry.kind} are controls."
-
-
-def _metric_line(entry: Entry, card: MetricCard) -> MetricLine:
-    measured = entry.measured(card.name)
-    uncertainty = measured["uncertainty"]
-    told = uncertainty or {"level": None, "standard_error": None, "estimand": "", "method": ""}
-    return MetricLine(
-        card=card,
-        cell=make_cell(entry, card),
-        level=percent(told["level"]) if uncertainty else "",
-        standard_error=f"{told['standard_error']:.3g}" if uncertainty else "–",
-        estimand=told["estimand"],
-        method=told["method"],
-        n_eyes=str(measured["n_cases"]),
-        n_patients=str(measured["n_patients"]),
-    )
 
 
 def _provenance(result: dict[str, Any]) -> list[tuple[str, str]]:

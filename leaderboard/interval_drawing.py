@@ -67,7 +67,7 @@ class Axis:
 
 
 def make_axis(entries: Iterable[Entry], card: MetricCard) -> Axis | None:
-    """The axis that holds every value and interval of a board; None when there is no value at all.
+    """The axis that holds every value, interval and draw of a board; None when there is no value at all.
 
     A metric that is 0 at best and lower is better gets a square-root axis from 0.
     """
@@ -80,7 +80,7 @@ def make_axis(entries: Iterable[Entry], card: MetricCard) -> Axis | None:
 
 
 def draw_row(entry: Entry, reference: Entry | None, axis: Axis, card: MetricCard) -> Markup:
-    """One row: the reference as line and band, the entry's interval as bar, its value as dot."""
+    """One row: the reference as band, or as line and interval; the entry's interval as bar, its value as dot."""
     marks: list[Markup] = []
     if reference is not None:
         marks.extend(_reference_marks(reference, axis, card))
@@ -103,23 +103,34 @@ def _numbers(entry: Entry, card: MetricCard) -> list[float]:
     measured = entry.measured(card.name)
     if measured["value"] is None:
         return []
-    bounds = measured["uncertainty"]["interval"] if measured["uncertainty"] else []
+    bounds = [*(measured["uncertainty"]["interval"] if measured["uncertainty"] else []), *_drawn_band(measured)]
     # An interval may reach below the least possible value; the axis does not.
     floor = [max(bound, 0.0) for bound in bounds] if card.best == 0 and card.direction == "lower" else bounds
     return [measured["value"], *floor]
 
 
+def _drawn_band(measured: dict[str, Any]) -> list[float]:
+    """Where 95 % of the draws of other real eyes lie; empty where nobody drew."""
+    drawn = measured.get("reference")
+    return [drawn["low"], drawn["high"]] if drawn else []
+
+
 def _reference_marks(reference: Entry, axis: Axis, card: MetricCard) -> list[Markup]:
+    """The draws of other real eyes as a band, or, where nobody drew, one value as a line with its interval."""
     measured = reference.measured(card.name)
+    if drawn := _drawn_band(measured):
+        return [_band(drawn, axis)]
     marks: list[Markup] = []
     if measured["uncertainty"]:
-        low, high = (axis.percent(bound) for bound in measured["uncertainty"]["interval"])
-        marks.append(
-            Markup('<rect class="band" x="{}%" y="0" width="{}%" height="100%"/>').format(_two(low), _two(high - low))
-        )
+        marks.append(_band(measured["uncertainty"]["interval"], axis))
     line = Markup('<line class="reference" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>')
     marks.append(line.format(_at(axis, measured["value"])))
     return marks
+
+
+def _band(bounds: Sequence[float], axis: Axis) -> Markup:
+    low, high = (axis.percent(bound) for bound in bounds)
+    return Markup('<rect class="band" x="{}%" y="0" width="{}%" height="100%"/>').format(_two(low), _two(high - low))
 
 
 def _entry_marks(measured: dict[str, Any], axis: Axis) -> list[Markup]:

@@ -72,3 +72,14 @@ def counted(count: int, noun: str) -> str:
     ('1\xa0eye', '24\xa0patients')
     """
     return f"{count}\N{NO-BREAK SPACE}{noun}{'' if count == 1 else 's'}"
+
+
+def rounded_percent(share: float) -> str:
+    r"""A share as a whole percentage; less than half a per cent, and not nothing, is told as such.
+
+    >>> rounded_percent(0.314), rounded_percent(0.0), rounded_percent(0.001)
+    ('31\xa0%', '0\xa0%', '< 1\xa0%')
+    """
+    if 0 < abs(share) < 0.005:
+        return "< 1\N{NO-BREAK SPACE}%"
+    return f"{share * 100:.0f}\N{NO-BREAK SPACE}%".replace("-", MINUS)

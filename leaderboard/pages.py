@@ -1,7 +1,7 @@
 """Every page of the site as text, by its path: templates filled with views. Writes nothing.
 
 Jinja2 escapes everything (`autoescape=True`, never by file name) and refuses a name that a view does not set. Two
-things are not escaped: the SVG of `leaderboard.interval_drawing`, made of our own numbers, and the policy's own text.
+things are not escaped: the SVG of `interval_drawing` and `forest_drawing`, made of our own numbers, and the policy.
 """
 
 from __future__ import annotations
@@ -15,10 +15,19 @@ import jinja2
 from markupsafe import Markup
 
 from fundus2oct.leaderboard.board import Board
-from fundus2oct.leaderboard.board_view import interval_levels, make_cell, protocol_texts, view_board
+from fundus2oct.leaderboard.board_view import (
+    interval_levels,
+    make_cell,
+    protocol_texts,
+    real_eyes_text,
+    view_board,
+)
 from fundus2oct.leaderboard.entry_view import view_entry
 from fundus2oct.leaderboard.lead import judge_lead
+from fundus2oct.leaderboard.metric_groups import ROLES, family_of, group_cards
 from fundus2oct.leaderboard.number_text import counted, plain
+from fundus2oct.leaderboard.safe_text import with_code
+from fundus2oct.leaderboard.values_view import nameless
 
 FOLDER = Path(__file__).parent
 CONTENT_SECURITY_POLICY = (
@@ -54,7 +63,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"plain": plain, "counted": counted}
+    environment.filters |= {"plain": plain, "counted": counted, "with_code": with_code}
     environment.globals["content_security_policy"] = Markup(CONTENT_SECURITY_POLICY)  # ours, and without a double quote
     return environment
 
@@ -75,15 +84,37 @@ def _board_pages(site: Site, board: Board, templates: jinja2.Environment) -> dic
         f"{base}/index.html": _board_page(site, board, templates, path=f"{base}/index.html"),
         f"{base}/about.html": _about_page(site, board, templates, path=f"{base}/about.html"),
     }
-    for card in board.cards:
-        path = f"{base}/metrics/{card.name}.html"
-        lines = [(row, make_cell(row.entry, card)) for row in board.rows]
-        context = {"card": card, "lines": lines, "levels": interval_levels([r.entry for r in board.rows], [card])}
-        pages[path] = _render(templates, "metric.html", site, path=path, board=board, **context)
+    pages |= _metric_pages(site, board, templates)
     for row in board.rows:
         path = f"{base}/entries/{row.entry.submission.name}.html"
         view = view_entry(row, board, site.title)
         pages[path] = _render(templates, "entry.html", site, path=path, board=board, view=view)
+    return pages
+
+
+def _metric_pages(site: Site, board: Board, templates: jinja2.Environment) -> dict[str, str]:
+    """The index of metrics, and a page for every card of the catalogue, whether or not an entry holds it."""
+    folder = f"boards/{board.slug}/metrics"
+    cards = (*board.cards, *board.other_cards)
+    held = {card.name for card in board.cards}
+    index = f"{folder}/index.html"
+    context: dict[str, Any] = {"groups": group_cards(cards), "held": held, "n_metrics": len(cards)}
+    pages = {index: _render(templates, "metrics.html", site, path=index, board=board, **context)}
+    for card in cards:
+        path = f"{folder}/{card.name}.html"
+        lines = [(row, make_cell(row.entry, card)) for row in board.rows] if card.name in held else []
+        reasons = {cell.reason for _, cell in lines}
+        context = {
+            "card": card,
+            "role_title": ROLES[card.role][0],
+            "role_meaning": ROLES[card.role][1],
+            "family": family_of(card).title,
+            "lines": lines,
+            "only_reason": reasons.pop() if len(reasons) == 1 else "",
+            "levels": interval_levels([row.entry for row in board.rows], [card]),
+            "real_eyes": real_eyes_text(board, card),
+        }
+        pages[path] = _render(templates, "metric.html", site, path=path, board=board, **context)
     return pages
 
 
@@ -101,13 +132,13 @@ def _about_page(site: Site, board: Board, templates: jinja2.Environment, *, path
 
 
 def _uncertainties(board: Board) -> list[tuple[str, str, str]]:
-    """Abbreviation, method and estimand of every kind of interval on the board."""
-    found: dict[tuple[str, str, str], None] = {}
+    """Abbreviations, method and estimand of every kind of interval on the board."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for card in board.cards:
         measured = [row.entry.measured(card.name)["uncertainty"] for row in board.rows]
-        told = sorted({(u["method"], u["estimand"]) for u in measured if u})
-        found |= {(card.abbreviation, method, estimand): None for method, estimand in told}
-    return list(found)
+        for method, estimand in sorted({(u["method"], nameless(u["estimand"], card)) for u in measured if u}):
+            found.setdefault((method, estimand), {})[card.abbreviation] = None
+    return [(", ".join(names), method, estimand) for (method, estimand), names in found.items()]
 
 
 def _render(

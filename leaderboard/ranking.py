@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from fundus2oct.benchmark.submission_file import RANKED_KINDS
 from fundus2oct.leaderboard.number_text import shown_value
+from fundus2oct.leaderboard.plain_reason import plain_reasons
 from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.metrics.metric_card import MetricCard
 
@@ -73,8 +74,8 @@ def why_unranked(entry: Entry, card: MetricCard) -> tuple[str, ...]:
         cases = entry.result["cases"]
         reasons.append(f"{cases['failed']} of {cases['expected']} cases failed, more than {MAX_FAILED_PERCENT} %")
     if eligible["value"] is False and entry.kind in RANKED_KINDS:
-        reasons.extend(eligible["reasons"] or ["not eligible; the result gives no reason"])
-    return tuple(reasons)
+        reasons.extend(plain_reasons(entry.result))
+    return tuple(dict.fromkeys(reasons))
 
 
 def fails_too_often(entry: Entry) -> bool:

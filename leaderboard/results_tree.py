@@ -20,6 +20,9 @@ from fundus2oct.leaderboard.safe_text import visible_everywhere
 from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError, BenchErrors
 
+LARGEST_NUMBER = 1e15
+"""No measurement of this benchmark comes near it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
@@ -154,6 +157,8 @@ def _read_record(path: Path, phase_folder: Path) -> Record:
     _check_place(result, path, phase_folder)
     for name, measured in result["metrics"].items():
         _check_numbers(measured, f"{path}, metric {name}")
+    for part in ("metrics", "anatomy", "texture", "controls"):
+        _check_magnitudes(result.get(part), f"{path}, {part}")
     return Record(name=path.stem, result=visible_everywhere(result))
 
 
@@ -187,7 +192,7 @@ def _check_numbers(measured: dict[str, Any], where: str) -> None:
     uncertainty = measured["uncertainty"] or {"interval": [0, 0], "standard_error": 0}
     low, high = uncertainty["interval"]
     numbers = [measured["value"] or 0, low, high, uncertainty["standard_error"]]
-    if any(abs(number) > 1e15 or not math.isfinite(number) for number in numbers) or low > high:
+    if any(abs(number) > LARGEST_NUMBER or not math.isfinite(number) for number in numbers) or low > high:
         raise BenchError(
             "E_SCHEMA",
             "impossible number",
@@ -195,6 +200,15 @@ def _check_numbers(measured: dict[str, Any], where: str) -> None:
             expected="low <= high, all below 1e15",
             found=str(numbers)[:80],
         )
+
+
+def _check_magnitudes(value: Any, where: str) -> None:
+    """Refuse any number, however deep, that no measurement gives and no drawing could hold."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_magnitudes(item, where)
+    elif isinstance(value, int | float) and abs(value) > LARGEST_NUMBER:
+        raise BenchError("E_SCHEMA", "impossible number", where=where, expected="all below 1e15", found=str(value)[:80])
 
 
 def _read_texts(phase_folder: Path, result: Result) -> Submission:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from markupsafe import Markup
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BIBTEX = {
@@ -58,3 +60,16 @@ def bibtex_text(text: str) -> str:
     '50 \\% \\{x\\}'
     """
     return "".join(_BIBTEX.get(character, character) for character in one_line(text))
+
+
+def with_code(text: str) -> Markup:
+    """``text`` escaped, with what stands between backticks set as code; an odd backtick stays one.
+
+    >>> str(with_code("run `bench list` <now>"))
+    'run <code>bench list</code> &lt;now&gt;'
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return Markup("{}").format(text)
+    shapes = (Markup("{}"), Markup("<code>{}</code>"))
+    return Markup("").join(shapes[i % 2].format(part) for i, part in enumerate(parts))

@@ -53,6 +53,12 @@ def test_a_value_that_is_null_stands_last_with_its_reason(boards: Boards, result
     assert board.rows[1].reasons == ("no FVD: the feature network was not installed",)
 
 
+def test_a_reason_that_the_record_gives_as_well_is_told_once(boards: Boards, result: MakeResult) -> None:
+    twice = "3 of 24 cases failed, more than 5 %"
+    (board,) = boards(result("a", 1.0, failed=3, eligible=False, reasons=[twice]))
+    assert board.rows[0].reasons == (twice,)
+
+
 def test_more_than_five_percent_of_failed_cases_stand_below_every_number(boards: Boards, result: MakeResult) -> None:
     (board,) = boards(result("failing", 1.0, failed=2), result("fine", 900.0, failed=1), result("null", None))
     assert standing(board) == [("fine", 1), ("failing", None), ("null", None)]
