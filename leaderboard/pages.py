@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from fundus2oct.leaderboard.audit_page import Audit, audit_of, view_audit
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.board_view import (
     interval_levels,
@@ -37,10 +38,15 @@ CONTENT_SECURITY_POLICY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What every page knows: the site's title and its boards."""
+    """What every page knows: the site's title, its boards, and the audits that were filed for them."""
 
     title: str
     boards: tuple[Board, ...]
+    audits: tuple[Audit, ...] = ()
+
+    def audit_of(self, board: Board) -> Audit | None:
+        """The audit made on the truth of ``board``, if there is one."""
+        return audit_of(board, self.audits)
 
 
 def render_site(site: Site) -> dict[str, bytes]:
@@ -85,6 +91,8 @@ def _board_pages(site: Site, board: Board, templates: jinja2.Environment) -> dic
         f"{base}/about.html": _about_page(site, board, templates, path=f"{base}/about.html"),
     }
     pages |= _metric_pages(site, board, templates)
+    if audit := site.audit_of(board):
+        pages[f"{base}/audit.html"] = _audit_page(site, board, audit, templates, path=f"{base}/audit.html")
     for row in board.rows:
         path = f"{base}/entries/{row.entry.submission.name}.html"
         view = view_entry(row, board, site.title)
@@ -129,6 +137,11 @@ def _about_page(site: Site, board: Board, templates: jinja2.Environment, *, path
         "uncertainties": _uncertainties(board),
     }
     return _render(templates, "about.html", site, path=path, board=board, **context)
+
+
+def _audit_page(site: Site, board: Board, audit: Audit, templates: jinja2.Environment, *, path: str) -> str:
+    context = {"view": view_audit(audit, board), "linked": {card.name for card in board.cards}}
+    return _render(templates, "audit.html", site, path=path, board=board, **context)
 
 
 def _uncertainties(board: Board) -> list[tuple[str, str, str]]:

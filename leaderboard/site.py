@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fundus2oct.leaderboard.audit_page import read_audits
 from fundus2oct.leaderboard.board import Board, make_boards
 from fundus2oct.leaderboard.pages import Site, render_site
 from fundus2oct.leaderboard.results_tree import read_entries
@@ -45,7 +46,7 @@ def build_site(
     _check_apart(results_root, out)
     check_replaceable(out)
     boards = make_boards(read_entries(results_root), cards=cards, ranking_metric=ranking_metric)
-    replace_site(out, render_site(Site(title=title, boards=boards)))
+    replace_site(out, render_site(Site(title=title, boards=boards, audits=read_audits(results_root))))
     return boards
 
 

@@ -31,6 +31,7 @@ ALLOWED = {
     "leaderboard": {
         "leaderboard",
         "benchmark.result_file",
+        "benchmark.audit_file",
         "benchmark.submission_file",
         "benchmark.dataset",
         "benchmark.progress",
