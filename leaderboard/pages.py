@@ -140,7 +140,7 @@ def _about_page(site: Site, board: Board, templates: jinja2.Environment, *, path
 
 
 def _audit_page(site: Site, board: Board, audit: Audit, templates: jinja2.Environment, *, path: str) -> str:
-    context = {"view": view_audit(audit, board), "linked": {card.name for card in board.cards}}
+    context = {"view": view_audit(audit, board), "linked": {card.name for card in (*board.cards, *board.other_cards)}}
     return _render(templates, "audit.html", site, path=path, board=board, **context)
 
 
