@@ -118,7 +118,7 @@ def linear_scale(values: Sequence[float]) -> Scale:
 def ratio_scale(values: Sequence[float]) -> Scale:
     """The scale of ratios that holds every value between 1/100 and 100.
 
-    >>> ratio_scale([0.8, 1.1]).reach, ratio_scale([0.3]).reach, ratio_scale([0.001]).reach
+    >>> ratio_scale([0.8, 1.1]).reach, ratio_scale([0.2]).reach, ratio_scale([0.001]).reach
     (2.0, 10.0, 100.0)
     """
     largest = max(max(value, 1 / value) if value > 0 else math.inf for value in values)
