@@ -84,16 +84,19 @@ def view_memorisation(result: Mapping[str, Any]) -> MemorisationView | None:
     if told["flagged"] is None:
         verdict = f"Not assessed: {told['reason']}."
     else:
-        verdict = (
-            f"{told['flagged']} of {told['cases']} volumes lie so near to one training eye that they are copies of it, "
-            "or nearly so."
-            if told["flagged"]
-            else "No volume lies so near to one training eye that it would be a copy of it."
-        )
+        verdict = _copies_verdict(told["flagged"], told["cases"])
         facts += [("Copies or nearly so", str(told["flagged"])), ("Exact copies", str(told["exact_copies"]))]
     if told.get("flagged_real_eyes") is not None:
         facts.append(("False alarms", f"{told['flagged_real_eyes']} of the {told['cases']} real eyes themselves"))
     return MemorisationView(verdict=verdict, facts=(*facts, ("Version", told["version"])))
+
+
+def _copies_verdict(flagged: int, cases: int) -> str:
+    if flagged == 0:
+        return "No volume lies so near to one training eye that it would be a copy of it."
+    if flagged == 1:
+        return f"1 of {cases} volumes lies so near to one training eye that it looks like a copy of it."
+    return f"{flagged} of {cases} volumes lie so near to one training eye each that they look like copies."
 
 
 def _gap_verdict(central: Mapping[str, Any]) -> str:
