@@ -16,7 +16,7 @@ from fundus2oct.benchmark import failure_policy, picture_file
 from fundus2oct.benchmark.controls import Controls
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result
-from fundus2oct.benchmark.scoring import CaseScores, load_function
+from fundus2oct.benchmark.scoring import CaseScores, load_function, set_value
 from fundus2oct.benchmark.submission_file import RANKED_KINDS, Submission
 from fundus2oct.benchmark.volume_source import VolumeSource
 from fundus2oct.metrics import inference
@@ -74,7 +74,7 @@ def _set_aggregate(
     labels, n = np.unique(patients, return_counts=True)
     try:
         if len(labels) < 3:
-            value, delete_one = float(load_function(card.function)(truth, generated)), np.empty(0)
+            value, delete_one = set_value(card, truth, generated, np.repeat(patients, card.rows)), np.empty(0)
         else:
             value, delete_one = load_function(card.jackknife or "")(truth, generated, np.repeat(patients, card.rows))
     except ValueError as error:  # a metric that needs more patients than this split has says so
@@ -89,8 +89,7 @@ def _set_aggregate(
         found = inference.jackknife_interval(value, delete_one, level=LEVEL, cases_per_patient=n)
         interval = _uncertainty(found, estimand)
     entry = {**counts, "value": float(value), "reason": None, "uncertainty": interval}
-    features = {"truth": truth, "generated": generated, "case_patients": np.repeat(patients, card.rows)}
-    return Aggregate(entry, {"patients": labels, "delete_one": delete_one, "n": n, **features})
+    return Aggregate(entry, {"patients": labels, "delete_one": delete_one, "n": n})
 
 
 def _uncertainty(interval: inference.Interval, estimand: str) -> dict[str, Any]:
@@ -113,8 +112,21 @@ def make_result(
     cards: Sequence[MetricCard],
     aggregates: Mapping[str, Aggregate],
     controls: Controls,
+    cohort: Mapping[str, Any] | None = None,
 ) -> Result:
-    """The public record of a scored run; see `result.schema.json`."""
+    """The public record of a scored run; see `result.schema.json`.
+
+    Args:
+        source: where the volumes came from.
+        dataset: that was scored.
+        split: of the dataset.
+        phase: that the record is filed under.
+        scores: of every case.
+        cards: the metrics, in the board's order.
+        aggregates: metric -> its aggregate.
+        controls: what they found.
+        cohort: further tables, such as `anatomy` and `texture`.
+    """
     failed, kind = len(scores.codes), source.submission.kind
     return {
         "schema": SCHEMA_NAME,
@@ -137,6 +149,7 @@ def make_result(
         },
         "metrics": {card.name: aggregates[card.name].entry for card in cards},
         "controls": controls.public,
+        **(cohort or {}),
         "eligible": _eligible(controls.eligible, kind, failed, len(scores.cases)),
         "flags": list(source.flags),
         "sample": None,

@@ -76,8 +76,8 @@ def _compare_metric(card: MetricCard, a: ScoredRun, b: ScoredRun) -> Row:
 def _set_difference(card: MetricCard, a: ScoredRun, b: ScoredRun) -> inference.Difference:
     """Interval by jackknife; the test by patient swaps where both runs kept their features, else by jackknife."""
     found = inference.set_difference(a.set_score(card.name), b.set_score(card.name), level=LEVEL)
-    of_a, of_b = a.features(card.name), b.features(card.name)
-    if found.interval is None or of_a is None or of_b is None or card.rows > 1:
+    of_a, of_b = a.features(card.features_version), b.features(card.features_version)
+    if found.interval is None or of_a is None or of_b is None:
         return found
     swapped = inference.swap_test(
         of_a[0], of_a[1], of_b[1], of_a[2], distance=load_function(card.function), permutations=SWAPS

@@ -6,30 +6,28 @@ aggregates; which cases were flagged, and what they resemble, goes into the orga
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fundus2oct.benchmark.dataset import Dataset
-from fundus2oct.benchmark.progress import progress
-from fundus2oct.benchmark.scoring import CHUNK, CaseScores, FeatureProtocol, feature_rows
+from fundus2oct.benchmark.case_table import EYES
+from fundus2oct.benchmark.scoring import CaseScores, FeatureProtocol, Pairs
+from fundus2oct.benchmark.training_eyes import DESCRIPTOR, TrainingEyes
 from fundus2oct.benchmark.value_cache import ValueCache
-from fundus2oct.benchmark.volume import volume_digest
+from fundus2oct.benchmark.volume import Volume, black_volume, volume_digest
+from fundus2oct.metrics import similarity_matrix
 from fundus2oct.metrics.etdrs_fields import VERSION as FIELDS_VERSION
 from fundus2oct.metrics.etdrs_fields import central_errors, field_errors
-from fundus2oct.metrics.memorisation import VERSION as DESCRIPTOR_VERSION
 from fundus2oct.metrics.memorisation import flags
-from fundus2oct.metrics.photograph_use import MIN_PATIENTS, shuffled_gap
-from fundus2oct.metrics.scan_geometry import mirror_volume
+from fundus2oct.metrics.photograph_use import MIN_PATIENTS, shuffled_gap, strangers
 
 FIELDS = FeatureProtocol("fundus2oct.metrics.etdrs_fields:etdrs_fields", FIELDS_VERSION)
-DESCRIPTOR = FeatureProtocol("fundus2oct.metrics.memorisation:descriptor", DESCRIPTOR_VERSION)
 PROTOCOLS = (FIELDS, DESCRIPTOR)
 """What scoring measures of every volume besides the metrics' own features."""
+
+Floats = NDArray[np.float64]
 
 MAX_FLAGGED_SHARE = 0.05
 """More flagged cases than this flag the entry: single false flags are expected among real eyes."""
@@ -50,81 +48,134 @@ class Controls:
     flagged: dict[str, tuple[float, str]]
 
 
-def run_controls(scores: CaseScores, dataset: Dataset, cache: ValueCache, train_split: str) -> Controls:
+class ReducedVolumes:
+    """Every true and generated volume at a quarter of its resolution, gathered while cases are scored.
+
+    About 54 kB a volume, so that the full matrix of SSIM needs no second reading.
+    """
+
+    def __init__(self) -> None:
+        self._truth: list[Volume] = []
+        self._generated: list[Volume] = []
+
+    def add(self, pairs: Pairs) -> None:
+        """Take a few cases; a failed one counts as black."""
+        for truth, generated in pairs:
+            self._truth.append(similarity_matrix.reduced(truth))
+            self._generated.append(similarity_matrix.reduced(black_volume() if generated is None else generated))
+
+    def stacked(self) -> tuple[Volume, Volume]:
+        """Truth and generated, each (n_cases, 6, 80, 112) uint8."""
+        return np.stack(self._truth), np.stack(self._generated)
+
+
+def run_controls(
+    scores: CaseScores,
+    reduced: ReducedVolumes,
+    training: TrainingEyes,
+    cache: ValueCache,
+    disease: NDArray[np.str_] | None = None,
+) -> Controls:
     """Both controls of a scored run, and the verdict on eligibility.
 
     Args:
         scores: with the features of `PROTOCOLS`.
-        dataset: whose training split, where this copy has one, is what could have been memorised.
-        cache: for the training volumes' descriptors.
-        train_split: name of the training split.
+        reduced: the same cases' volumes.
+        training: what could have been memorised.
+        cache: of the matrix of SSIM.
+        disease: (n_cases,) label of every case where the organiser has it: strangers of the same disease, too.
     """
-    gap = _photograph_gap(scores)
-    memory, flagged = _memorisation(scores, dataset, cache, train_split)
+    gap = _photograph_gap(scores, reduced, cache, disease)
+    memory, flagged = _memorisation(scores, training)
     return Controls({"photograph_gap": gap, "memorisation": memory}, _eligible(gap, memory), flagged)
 
 
 SCORES = {
     "central": "absolute error of the central subfield's thickness, µm; strangers of the same eye side",
+    "central_same_disease": "the same; strangers of the same eye side and disease",
     "grid": "area-weighted absolute error of the nine ETDRS fields' thickness, µm; strangers of the same eye side",
+    "ssim": "1 - SSIM of B-scans averaged over 4 x 4 pixels; strangers of the same eye side",
 }
 """What the gap is taken of; `central` decides, because it is what a clinic acts on."""
 
 
-def _photograph_gap(scores: CaseScores) -> dict[str, Any]:
+def _photograph_gap(
+    scores: CaseScores, reduced: ReducedVolumes, cache: ValueCache, disease: NDArray[np.str_] | None
+) -> dict[str, Any]:
     truth, generated = scores.measured[FIELDS.version]
-    errors = {
-        "central": central_errors(truth[:, 0], generated[:, 0]),
-        "grid": field_errors(truth[:, 0], generated[:, 0]),
+    eyes = np.array([case.eye for case in scores.cases])
+    central = central_errors(truth[:, 0], generated[:, 0])
+    within = np.full(len(eyes), "") if disease is None else np.char.add(np.char.add(eyes, " "), disease)
+    return {
+        "central": _gap_of("central", central, scores, eyes),
+        "central_same_disease": _gap_of("central_same_disease", central, scores, within),
+        "grid": _gap_of("grid", field_errors(truth[:, 0], generated[:, 0]), scores, eyes),
+        "ssim": _gap_of("ssim", _dissimilarities(scores, reduced, cache), scores, eyes),
     }
-    return {name: _gap_of(matrix, scores, SCORES[name]) for name, matrix in errors.items()}
 
 
-def _gap_of(errors: NDArray[np.float64], scores: CaseScores, score: str) -> dict[str, Any]:
-    keep = np.isfinite(errors).all(axis=1)
-    patients = np.array([case.patient_id for case in scores.cases])[keep]
-    eyes = np.array([case.eye for case in scores.cases])[keep]
-    found = shuffled_gap(errors[np.ix_(keep, keep)], patients, eyes)
-    reason = None if found else f"needs at least {MIN_PATIENTS} patients with measurable truth"
-    return {"score": score, "version": FIELDS.version, "reason": reason, "gap": asdict(found) if found else None}
+def _gap_of(name: str, errors: Floats, scores: CaseScores, strata: NDArray[np.str_]) -> dict[str, Any]:
+    version = similarity_matrix.VERSION if name == "ssim" else FIELDS.version
+    patients = np.array([case.patient_id for case in scores.cases])
+    keep = np.isfinite(errors).all(axis=1) & _large_strata(strata, patients)
+    found = shuffled_gap(errors[np.ix_(keep, keep)], patients[keep], strata[keep])
+    reason = None if found else _why_no_gap(strata)
+    return {"score": SCORES[name], "version": version, "reason": reason, "gap": asdict(found) if found else None}
 
 
-def _memorisation(
-    scores: CaseScores, dataset: Dataset, cache: ValueCache, train_split: str
-) -> tuple[dict[str, Any], dict[str, tuple[float, str]]]:
-    training = [case for case in dataset.cases if case.split == train_split and case.has_truth]
-    base = {"version": DESCRIPTOR.version, "cases": len(scores.cases), "training_cases": len(training)}
-    if len({case.patient_id for case in training}) < 3:
-        reason = f"this copy of the dataset has too few {train_split} volumes to compare with"
-        return {**base, "reason": reason, "flagged": None, "exact_copies": None}, {}
-    descriptors, digests = _training_descriptors(dataset, training, cache)
+def _large_strata(strata: NDArray[np.str_], patients: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Cases whose stratum has a name and at least 10 patients; strata by eye side alone are taken as they are."""
+    names = [name for name in np.unique(strata) if name]
+    if set(names) <= set(EYES):
+        return np.asarray(strata != "", dtype=bool)
+    large = [name for name in names if len(np.unique(patients[strata == name])) >= MIN_PATIENTS]
+    inside: NDArray[np.bool_] = np.isin(strata, large)
+    return inside
+
+
+def _why_no_gap(strata: NDArray[np.str_]) -> str:
+    if not any(strata):
+        return "the dataset has no column disease"
+    return f"needs at least {MIN_PATIENTS} patients with measurable truth who have strangers of their kind"
+
+
+def _dissimilarities(scores: CaseScores, reduced: ReducedVolumes, cache: ValueCache) -> Floats:
+    """(n, n) 1 - SSIM of own pairs and of strangers of the same side, kept by the contents of all volumes."""
+    patients, eyes = (np.array([getattr(case, name) for case in scores.cases]) for name in ("patient_id", "eye"))
+    truth, generated = reduced.stacked()
+    key = [
+        "matrix",
+        similarity_matrix.VERSION,
+        patients.tolist(),
+        eyes.tolist(),
+        *map(volume_digest, (truth, generated)),
+    ]
+    flat = cache.get(key)
+    if flat is None:
+        wanted = strangers(patients, eyes) | np.eye(len(patients), dtype=bool)
+        flat = similarity_matrix.dissimilarity_matrix(truth, generated, wanted).ravel()
+        cache.put(key, flat)
+    return flat.reshape(len(patients), -1)
+
+
+def _memorisation(scores: CaseScores, training: TrainingEyes) -> tuple[dict[str, Any], dict[str, tuple[float, str]]]:
+    base = {"version": DESCRIPTOR.version, "cases": len(scores.cases), "training_cases": len(training.cases)}
+    if training.n_patients < 3:
+        reason = "this copy of the dataset has too few training volumes to compare with"
+        return {**base, "reason": reason, "flagged": None, "exact_copies": None, "flagged_real_eyes": None}, {}
     generated = scores.measured[DESCRIPTOR.version][1][:, 0]
-    found = flags(generated, descriptors, np.repeat([case.patient_id for case in training], 2))
+    patients = np.repeat([case.patient_id for case in training.cases], 2)
+    found = flags(generated, training.descriptors, patients)
     ok = np.array([scores.digests[case.case_id] is not None for case in scores.cases])
-    exact = np.array([scores.digests[case.case_id] in digests for case in scores.cases])
+    exact = np.array([scores.digests[case.case_id] in training.digests for case in scores.cases])
     flagged = (found.flagged | exact) & ok
     private = {
-        scores.cases[i].case_id: (float(found.ratio[i]), training[found.nearest[i] // 2].case_id)
+        scores.cases[i].case_id: (float(found.ratio[i]), training.cases[found.nearest[i] // 2].case_id)
         for i in np.flatnonzero(flagged)
     }
+    of_truth = flags(scores.measured[DESCRIPTOR.version][0][:, 0], training.descriptors, patients).flagged
     public = {**base, "reason": None, "flagged": int(flagged.sum()), "exact_copies": int(exact.sum())}
-    return public, private
-
-
-def _training_descriptors(
-    dataset: Dataset, training: Sequence[Any], cache: ValueCache
-) -> tuple[NDArray[np.float64], set[str]]:
-    """Descriptors and digests of every training volume and of its mirror image, the two side by side."""
-    rows: list[NDArray[np.float64]] = []
-    digests: set[str] = set()
-    with ThreadPoolExecutor(2) as readers, progress("training volumes", len(training)) as advance:
-        for start in range(0, len(training), CHUNK):
-            chunk = list(readers.map(dataset.volume, training[start : start + CHUNK]))
-            volumes = [seen for volume in chunk for seen in (volume, mirror_volume(volume))]
-            digests |= {volume_digest(volume) for volume in volumes}
-            rows += feature_rows(DESCRIPTOR, volumes, cache)
-            advance(len(chunk))
-    return np.concatenate(rows), digests
+    return public | {"flagged_real_eyes": int(of_truth.sum())}, private
 
 
 def _eligible(gap: dict[str, Any], memory: dict[str, Any]) -> dict[str, Any]:

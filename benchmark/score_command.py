@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +14,12 @@ from fundus2oct.benchmark.generate_command import generate_named, report_failure
 from fundus2oct.benchmark.progress import say
 from fundus2oct.benchmark.submission_file import SLUG, Submission
 from fundus2oct.metrics.errors import BenchError, ExitCode
+
+if TYPE_CHECKING:
+    from fundus2oct.benchmark.aggregation import Aggregate
+    from fundus2oct.benchmark.dataset import Dataset
+    from fundus2oct.benchmark.scoring import CaseScores
+    from fundus2oct.benchmark.value_cache import ValueCache
 
 
 @click.command()
@@ -139,7 +147,9 @@ def score_source(
     source: Any, dataset: Any, split: str, *, phase: str, private: Path, results: Path, train_split: str = "train"
 ) -> dict[str, Any]:
     """Score volumes, write every file, show the table; returns the public record."""
-    from fundus2oct.benchmark import aggregation, controls, score_files, scoring
+    from fundus2oct.benchmark import aggregation, anatomy, controls, score_files, scoring
+    from fundus2oct.benchmark.strata import case_labels
+    from fundus2oct.benchmark.training_eyes import read_training_eyes
     from fundus2oct.benchmark.value_cache import ValueCache, make_private_folder
     from fundus2oct.metrics.catalogue import CARDS
 
@@ -148,9 +158,14 @@ def score_source(
     make_private_folder(private)
     cache = ValueCache(private / "cache")
     with folder.locked():
-        scores = scoring.score_cases(source, dataset, split, CARDS, cache, controls.PROTOCOLS)
-        found = controls.run_controls(scores, dataset, cache, train_split)
+        reduced, measures = controls.ReducedVolumes(), (*controls.PROTOCOLS, *anatomy.PROTOCOLS)
+        scores = scoring.score_cases(source, dataset, split, CARDS, cache, measures, [reduced])
+        training = read_training_eyes(dataset, cache, train_split)
+        disease = case_labels(dataset, scores.cases, "disease")
+        found = controls.run_controls(scores, reduced, training, cache, disease)
         aggregates = {card.name: aggregation.aggregate(card, scores) for card in CARDS}
+        if source.submission.method == REAL and source.submission.kind == "oracle":
+            aggregates = _with_references(aggregates, scores, dataset, cache, train_split)
         result = aggregation.make_result(
             source=source,
             dataset=dataset,
@@ -160,6 +175,7 @@ def score_source(
             cards=CARDS,
             aggregates=aggregates,
             controls=found,
+            cohort={"anatomy": anatomy.anatomy_table(scores, training), "texture": anatomy.texture_table(scores)},
         )
         timing = {"score_seconds": round(time.monotonic() - started, 3)}
         folder.write(
@@ -172,6 +188,24 @@ def score_source(
     return result
 
 
+REAL = "real-vs-real"
+"""The oracle row that carries the references of many draws."""
+
+
+def _with_references(
+    aggregates: Mapping[str, Aggregate], scores: CaseScores, dataset: Dataset, cache: ValueCache, train_split: str
+) -> dict[str, Aggregate]:
+    """The aggregates, with what other real eyes score in every set metric."""
+    from fundus2oct.benchmark.real_reference import real_references
+    from fundus2oct.metrics.catalogue import CARDS
+
+    references = real_references(scores, dataset, CARDS, cache, train_split)
+    return {
+        name: replace(found, entry=found.entry | {"reference": references[name]}) if name in references else found
+        for name, found in aggregates.items()
+    }
+
+
 def show_table(result: dict[str, Any], path: Path, results: Path) -> None:
     """The table that ends a scoring: values with intervals on stdout, the next command on stderr."""
     from fundus2oct.metrics.catalogue import card
@@ -179,15 +213,19 @@ def show_table(result: dict[str, Any], path: Path, results: Path) -> None:
     entry, cases = result["entry"], result["cases"]
     click.echo(f"{entry['team']}/{entry['method']} on {result['dataset']['name']}, {result['phase']}")
     click.echo(f"{cases['scored']} of {cases['expected']} cases scored, {cases['failed']} failed")
+    width = max(len(card(name).abbreviation) for name in result["metrics"])
+    absent: dict[str, list[str]] = {}
     for name, metric in result["metrics"].items():
         found = card(name)
         if metric["value"] is None:
-            click.echo(f"  {found.abbreviation:<6} not computed: {metric['reason']}")
+            absent.setdefault(metric["reason"], []).append(found.abbreviation)
             continue
-        text = f"  {found.abbreviation:<6} {metric['value']:>10.{found.decimals}f} {found.unit:<3}"
+        text = f"  {found.abbreviation:<{width}} {metric['value']:>10.{found.decimals}f} {found.unit:<3}"
         if metric["uncertainty"] is not None:
             low, high = metric["uncertainty"]["interval"]
             text += f" [{low:.{found.decimals}f}, {high:.{found.decimals}f}] 95 % by patient"
         click.echo(f"{text}  ({found.direction} is better)")
+    for reason, names in absent.items():
+        click.echo(f"  not computed: {', '.join(names)}: {reason}")
     click.echo(str(path))
     say(f"next: bench leaderboard build {results} --out site")

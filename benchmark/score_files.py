@@ -11,8 +11,10 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fundus2oct.benchmark.aggregation import Aggregate
 from fundus2oct.benchmark.dataset import VERSION, Dataset
@@ -65,7 +67,7 @@ class ScoreFolder:
         check_result(result, where=self.path)
         write_text(self.path / "per_case.csv", per_case_text(scores, cards))
         step("per_case.csv written")
-        write_bytes(self.path / "per_patient.npz", per_patient_bytes(aggregates))
+        write_bytes(self.path / "per_patient.npz", per_patient_bytes(aggregates, kept_features(scores, cards)))
         step("per_patient.npz written")
         write_text(self.path / "memorised.csv", memorised_text(flagged or {}))
         write_json(self.path / "timing.json", dict(timing))
@@ -113,19 +115,36 @@ def per_case_text(scores: CaseScores, cards: Sequence[MetricCard]) -> str:
     return buffer.getvalue()
 
 
+def kept_features(scores: CaseScores, cards: Sequence[MetricCard]) -> dict[str, NDArray[Any]]:
+    """What the swap test of two entries needs, once per protocol: features of whole volumes, not of single B-scans."""
+    patients = np.array([case.patient_id for case in scores.cases])
+    kept: dict[str, NDArray[Any]] = {}
+    for card in cards:
+        truth, generated = scores.features_truth.get(card.name), scores.features_generated.get(card.name)
+        if card.level == "set" and card.rows == 1 and truth is not None and generated is not None:
+            arrays = {"truth": truth, "generated": generated, "patients": patients}
+            kept |= {f"{card.features_version}.{name}": array for name, array in arrays.items()}
+    return kept
+
+
 def memorised_text(flagged: Mapping[str, tuple[float, str]]) -> str:
     """`memorised.csv`: the cases flagged as copies, the ratio d1/d2, and the training case each resembles most."""
     rows = [f"{case_id},{ratio!r},{resembles}" for case_id, (ratio, resembles) in sorted(flagged.items())]
     return "\n".join(["case_id,ratio,resembles", *rows, ""])
 
 
-def per_patient_bytes(aggregates: Mapping[str, Aggregate]) -> bytes:
-    """`per_patient.npz`: ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; no pickles in it."""
+def per_patient_bytes(aggregates: Mapping[str, Aggregate], features: Mapping[str, NDArray[Any]] | None = None) -> bytes:
+    """`per_patient.npz`: ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; no pickles in it.
+
+    Args:
+        aggregates: metric -> its aggregate.
+        features: what `kept_features` found.
+    """
     arrays = {
         f"{metric}.{name}": np.asarray(values)
         for metric, found in aggregates.items()
         for name, values in found.per_patient.items()
     }
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    np.savez(buffer, allow_pickle=False, **arrays, **(features or {}))
     return buffer.getvalue()

@@ -31,8 +31,8 @@ class ScoredRun:
     Attributes:
         folder: ``PRIVATE/<team>/<method>/<dataset>-<version>/<phase>``.
         result: its public record.
-        per_patient: arrays of `per_patient.npz`, ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; of set
-            metrics perhaps ``.truth``, ``.generated`` (n, d) and ``.case_patients`` (n,), for the swap test.
+        per_patient: arrays of `per_patient.npz`, ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; for the
+            swap test perhaps ``<features version>.truth``, ``.generated`` (n, d) and ``.patients`` (n,).
     """
 
     folder: Path
@@ -69,9 +69,9 @@ class ScoredRun:
         counts = self._array(metric, "n").astype(np.float64)
         return SetScore(float(self.value(metric) or 0.0), self._array(metric, "delete_one"), counts)
 
-    def features(self, metric: str) -> tuple[Floats, Floats, NDArray[Any]] | None:
+    def features(self, version: str) -> tuple[Floats, Floats, NDArray[Any]] | None:
         """Features of truth and of generated volumes, and each row's patient; None where scoring kept none."""
-        names = [f"{metric}.{name}" for name in ("truth", "generated", "case_patients")]
+        names = [f"{version}.{name}" for name in ("truth", "generated", "patients")]
         if not all(name in self.per_patient for name in names):
             return None
         truth, generated, patients = (self.per_patient[name] for name in names)

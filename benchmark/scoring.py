@@ -7,10 +7,11 @@ depends on how many. Means, intervals and the record are made in `benchmark.aggr
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,7 @@ def score_cases(
     cards: Sequence[MetricCard],
     cache: ValueCache,
     measures: Sequence[FeatureProtocol] = (),
+    collectors: Sequence[Collector] = (),
 ) -> CaseScores:
     """Measure every expected case of a split.
 
@@ -74,6 +76,7 @@ def score_cases(
         cards: the metrics, in the board's order.
         cache: of values and features, keyed by content.
         measures: what else to measure of every volume, for the controls.
+        collectors: are handed every few cases' volumes as they pass.
     """
     cases = dataset.split(split)
     reasons = {card.name: reason for card in cards if (reason := _missing_weights(card))}
@@ -87,8 +90,8 @@ def score_cases(
             pairs = [(dataset.volume(case), source.get(case.case_id)) for case in chunk]
             for case, (_, generated) in zip(chunk, pairs, strict=True):
                 digests[case.case_id] = None if generated is None else volume_digest(generated)
-            for rows in features.values():
-                rows.add(pairs)
+            for collector in [*features.values(), *collectors]:
+                collector.add(pairs)
             for card in usable:
                 if card.level == "case":
                     values[card.name] += _chunk_values(card, pairs, features.get(card.features_version), cache)
@@ -110,6 +113,13 @@ def score_cases(
 
 
 Pairs = Sequence[tuple[Volume, Volume | None]]
+
+
+class Collector(Protocol):
+    """Whatever gathers something of the volumes while they pass."""
+
+    def add(self, pairs: Pairs) -> None:
+        """Take a few cases, each (truth, generated), or (truth, None) where the case failed."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +206,9 @@ def _missing_weights(card: MetricCard) -> str | None:
         return None
     from fundus2oct.metrics import weight_registry
 
-    if weight_registry.is_installed(weight_registry.weights_named(card.weights)):
+    entry = weight_registry.weights_named(card.weights)
+    needed = [entry, *([weight_registry.weights_named(entry.companion)] if entry.companion else [])]
+    if all(map(weight_registry.is_installed, needed)):
         return None
     return f"weights {card.weights} are not installed: run `bench weights install {card.weights}`"
 
@@ -222,6 +234,20 @@ def _volume_rows(protocol: FeatureProtocol, key: list[Any], volume: Volume, cach
         flat = np.asarray(load_function(protocol.function)(volume[None]), np.float64).ravel()
         cache.put(key, flat)
     return flat.reshape(protocol.rows, -1)
+
+
+def set_value(card: MetricCard, truth: Floats, generated: Floats, patients: NDArray[Any]) -> float:
+    """The value of a set metric alone, without its jackknife.
+
+    Args:
+        card: of a set metric.
+        truth: (n, d) features.
+        generated: (n, d).
+        patients: (n,) labels, for metrics that ask for them.
+    """
+    function = load_function(card.function)
+    by_patient = {"patients": patients} if "patients" in inspect.signature(function).parameters else {}
+    return float(function(truth, generated, **by_patient))
 
 
 def card_protocol(card: MetricCard) -> FeatureProtocol:

@@ -7,6 +7,7 @@ to that of the real volumes (`consistency_ratio`). Called by the scorer through 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,9 @@ BLUR_UM: Final = 12.0
 
 WORST: Final = 1.2
 """The largest value the formula can reach with six lines; also that of a volume in which a line has no retina."""
+
+
+FEATURES_VERSION: Final = f"radial-icc11-ilm-aligned-{SEGMENTATION_VERSION}-v1"
 
 
 def central_profiles(volume: NDArray[np.uint8]) -> Floats | None:
@@ -71,6 +75,17 @@ def radial_disagreement(volume: NDArray[np.uint8]) -> float:
     return WORST if profiles is None else disagreement(profiles)
 
 
+def radial_features(volumes: Iterable[NDArray[np.uint8]]) -> Floats:
+    """`radial_disagreement` of every volume, (n, 1)."""
+    return np.array([[radial_disagreement(volume)] for volume in volumes], dtype=np.float64).reshape(-1, 1)
+
+
+def generated_disagreement(truth: Floats, generated: Floats) -> Floats:
+    """`radial_consistency` from two rows of `radial_features`, (1, 1) each: the generated volume's; (1,) float64."""
+    value: Floats = generated[0]
+    return value
+
+
 def radial_consistency(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> Floats:
     """`radial_disagreement` of the generated volume; the truth is only checked for its shape.
 
@@ -104,7 +119,7 @@ CARD = MetricCard(
     best=0.0,
     worst=WORST,
     decimals=3,
-    version=f"radial-icc11-ilm-aligned-{SEGMENTATION_VERSION}-v1",
+    version=f"radial_consistency-{FEATURES_VERSION}",
     parameters={
         "A-scan": "mean of the two middle columns of each B-scan",
         "depths": f"{START_UM:g} to {END_UM:g} um from the ILM, every {AXIAL_UM:g} um",
@@ -133,6 +148,9 @@ CARD = MetricCard(
         "A correlation of neighbouring columns within a line would measure speckle; here only lines are compared.",
     ),
     source="Shrout and Fleiss, Psychological Bulletin 86 (1979), ICC(1,1)",
-    function="fundus2oct.metrics.radial_consistency:radial_consistency",
+    function="fundus2oct.metrics.radial_consistency:generated_disagreement",
+    role="diagnostic",
+    features="fundus2oct.metrics.radial_consistency:radial_features",
+    features_version=FEATURES_VERSION,
 )
 """What the boards and result files say of the number."""

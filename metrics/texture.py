@@ -5,6 +5,7 @@ Neither asks whether the anatomy is right. Called by the scorer through the card
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from fundus2oct.metrics.metric_card import MetricCard
+from fundus2oct.metrics.scan_geometry import N_BSCANS
 from fundus2oct.metrics.tissue_mask import tissue_mask
 from fundus2oct.metrics.volume_pair import check_pair
 
@@ -30,6 +32,8 @@ MIN_FREQUENCY: Final = 0.25
 MIN_POWER: Final = 1e-3
 POWER_CAP: Final = float(np.log(10_000))
 
+FEATURES_VERSION: Final = "texture-highpass3-mad-otsu4-hann-above0.25-v1"
+
 Floats = NDArray[np.float64]
 
 
@@ -44,8 +48,7 @@ def speckle_error(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> Flo
         (6,) float64, 0 (equal) to 4.605.
     """
     check_pair(truth, generated)
-    ratio = np.log(speckle_contrast(generated) / speckle_contrast(truth))
-    return np.minimum(np.abs(ratio), CONTRAST_CAP)
+    return _log_ratio(speckle_contrast(truth), speckle_contrast(generated), CONTRAST_CAP)
 
 
 def sharpness_error(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> Floats:
@@ -59,8 +62,32 @@ def sharpness_error(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> F
         (6,) float64, 0 (equal) to 9.210.
     """
     check_pair(truth, generated)
-    ratio = np.log(fine_power(generated) / fine_power(truth))
-    return np.minimum(np.abs(ratio), POWER_CAP)
+    return _log_ratio(fine_power(truth), fine_power(generated), POWER_CAP)
+
+
+def texture_features(volumes: Iterable[NDArray[np.uint8]]) -> Floats:
+    """Speckle contrast and fine power of every volume: (n, 12), six contrasts, then six powers.
+
+    Args:
+        volumes: any iterable of (6, h, w) uint8.
+    """
+    rows = [np.concatenate([speckle_contrast(volume), fine_power(volume)]) for volume in volumes]
+    return np.array(rows, dtype=np.float64).reshape(-1, 2 * N_BSCANS)
+
+
+def speckle_error_of(truth: Floats, generated: Floats) -> Floats:
+    """`speckle_error` from two rows of `texture_features`, (1, 12) each; (6,) float64."""
+    return _log_ratio(truth[0, :N_BSCANS], generated[0, :N_BSCANS], CONTRAST_CAP)
+
+
+def sharpness_error_of(truth: Floats, generated: Floats) -> Floats:
+    """`sharpness_error` from two rows of `texture_features`, (1, 12) each; (6,) float64."""
+    return _log_ratio(truth[0, N_BSCANS:], generated[0, N_BSCANS:], POWER_CAP)
+
+
+def _log_ratio(truth: Floats, generated: Floats, cap: float) -> Floats:
+    """``|ln (generated / truth)|``, at most ``cap``."""
+    return np.minimum(np.abs(np.log(generated / truth)), cap)
 
 
 def speckle_contrast(volume: NDArray[np.uint8]) -> Floats:
@@ -145,7 +172,10 @@ SPECKLE_CARD = MetricCard(
         "JPEG smooths grain away, so generated PNG against true JPEG differ even when the scans are equal.",
     ),
     source="Goodman, Speckle Phenomena in Optics (2007), eq. 3.13; tissue: Otsu (1979), eq. 18",
-    function="fundus2oct.metrics.texture:speckle_error",
+    function="fundus2oct.metrics.texture:speckle_error_of",
+    role="diagnostic",
+    features="fundus2oct.metrics.texture:texture_features",
+    features_version=FEATURES_VERSION,
 )
 """What the boards and result files say of the number."""
 
@@ -184,6 +214,9 @@ SHARPNESS_CARD = MetricCard(
         "JPEG removes fine power, so the container of both volumes matters.",
     ),
     source="Durall, Keuper and Keuper, Watch Your Up-Convolution, CVPR 2020, section 3; window: Harris (1978)",
-    function="fundus2oct.metrics.texture:sharpness_error",
+    function="fundus2oct.metrics.texture:sharpness_error_of",
+    role="diagnostic",
+    features="fundus2oct.metrics.texture:texture_features",
+    features_version=FEATURES_VERSION,
 )
 """What the boards and result files say of the number."""

@@ -7,6 +7,7 @@ through the cards.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,11 @@ Bytes = NDArray[np.uint8]
 WORST_UM: Final = 400.0
 """Price of a missing case, and the most any case is charged. A healthy macula is 250 to 350 micrometres thick, so an
 eye drawn without a retina costs its own thickness, less than this."""
+
+N_ZONES: Final = 3
+ZONES: Final = "fundus2oct.metrics.thickness_error:zone_features"
+ZONES_VERSION: Final = f"thickness-zones-{SEGMENTATION_VERSION}-v1"
+"""Central subfield, inner ring, outer ring."""
 
 
 def truth_subfields(volume: Bytes) -> Subfields:
@@ -81,7 +87,56 @@ def outer_ring_error(truth: Bytes, generated: Bytes) -> Floats:
 def missing_retina(truth: Bytes, generated: Bytes) -> Floats:
     """1 for every generated B-scan without a retina, else 0; (6,) float64. The truth is only checked for its shape."""
     check_pair(truth, generated)
-    ilm_row, _ = volume_surfaces(generated)
+    return _without_retina(generated)
+
+
+def zone_features(volumes: Iterable[Bytes]) -> Floats:
+    """What the cards need of every volume, whichever side it is on: its zones as a truth and as a generated volume.
+
+    Args:
+        volumes: any iterable of (6, 320, 448) uint8.
+
+    Returns:
+        (n, 12): central, inner and outer thickness in micrometres judged as a truth (NaN: cannot be measured), the
+        same three judged as generated (0: no retina), then 1 or 0 for each B-scan without a retina.
+    """
+    rows = [
+        [*_zones(truth_subfields(volume)), *_zones(generated_subfields(volume)), *_without_retina(volume)]
+        for volume in volumes
+    ]
+    return np.array(rows, dtype=np.float64).reshape(-1, 2 * N_ZONES + N_BSCANS)
+
+
+def central_error_of(truth: Floats, generated: Floats) -> Floats:
+    """`central_thickness_error` from two rows of `zone_features`, (1, 12) each; (1,) micrometres."""
+    return _zone_error(0, truth, generated)
+
+
+def inner_error_of(truth: Floats, generated: Floats) -> Floats:
+    """`inner_ring_error` from two rows of `zone_features`, (1, 12) each; (1,) micrometres."""
+    return _zone_error(1, truth, generated)
+
+
+def outer_error_of(truth: Floats, generated: Floats) -> Floats:
+    """`outer_ring_error` from two rows of `zone_features`, (1, 12) each; (1,) micrometres."""
+    return _zone_error(2, truth, generated)
+
+
+def missing_retina_of(truth: Floats, generated: Floats) -> Floats:
+    """`missing_retina` from two rows of `zone_features`, (1, 12) each; (6,) of 1 and 0."""
+    return generated[0, 2 * N_ZONES :]
+
+
+def _zone_error(zone: int, truth: Floats, generated: Floats) -> Floats:
+    return _error(truth[0, zone], generated[0, N_ZONES + zone])
+
+
+def _zones(fields: Subfields) -> tuple[float, float, float]:
+    return fields.central_um, fields.inner_um, fields.outer_um
+
+
+def _without_retina(volume: Bytes) -> Floats:
+    ilm_row, _ = volume_surfaces(volume)
     return np.asarray(np.isnan(ilm_row).all(axis=1), dtype=np.float64)
 
 
@@ -153,14 +208,14 @@ def _card(name: str, zone: str, abbreviation: str, radii: str, function: str) ->
         source="Early Treatment Diabetic Retinopathy Study report 7, Ophthalmology 98 (1991); Chan et al., Archives of "
         "Ophthalmology 124 (2006)",
         function=f"fundus2oct.metrics.thickness_error:{function}",
+        features=ZONES,
+        features_version=ZONES_VERSION,
     )
 
 
-CENTRAL_CARD = _card(
-    "central_thickness_error", "central subfield", "CST error", "0 to 0.5 mm", "central_thickness_error"
-)
-INNER_CARD = _card("inner_ring_error", "inner ring", "Inner error", "0.5 to 1.5 mm", "inner_ring_error")
-OUTER_CARD = _card("outer_ring_error", "outer ring", "Outer error", "1.5 to 3 mm", "outer_ring_error")
+CENTRAL_CARD = _card("central_thickness_error", "central subfield", "CST error", "0 to 0.5 mm", "central_error_of")
+INNER_CARD = _card("inner_ring_error", "inner ring", "Inner error", "0.5 to 1.5 mm", "inner_error_of")
+OUTER_CARD = _card("outer_ring_error", "outer ring", "Outer error", "1.5 to 3 mm", "outer_error_of")
 
 MISSING_CARD = MetricCard(
     name="missing_retina",
@@ -190,7 +245,9 @@ MISSING_CARD = MetricCard(
         "An average of many unaligned scans passes, as does one such average upside down.",
     ),
     source="this benchmark, docs/anatomy.md",
-    function="fundus2oct.metrics.thickness_error:missing_retina",
+    function="fundus2oct.metrics.thickness_error:missing_retina_of",
+    features=ZONES,
+    features_version=ZONES_VERSION,
 )
 CARDS: Final = (CENTRAL_CARD, INNER_CARD, OUTER_CARD, MISSING_CARD)
 """What the boards and result files say of the numbers."""

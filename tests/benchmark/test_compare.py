@@ -183,8 +183,10 @@ def test_two_entries_are_tested_by_swaps_where_their_features_were_kept(write: W
     runs = [read_scored_run(write("good")), read_scored_run(write("bad", 3.0))]
     for scored, shift in zip(runs, (0.0, 3.0), strict=True):
         kept = {"truth": truth, "generated": truth + rng.normal(size=truth.shape) + shift}
-        arrays = kept | {"case_patients": np.repeat(PATIENTS, EYES)}
-        object.__setattr__(scored, "per_patient", dict(scored.per_patient) | {f"fvd.{k}": v for k, v in arrays.items()})
+        arrays = kept | {"patients": np.repeat(PATIENTS, EYES)}
+        version = CARDS[0].features_version
+        with_features = dict(scored.per_patient) | {f"{version}.{name}": array for name, array in arrays.items()}
+        object.__setattr__(scored, "per_patient", with_features)
     fvd = comparison.compare_two(*runs)[0]
     assert fvd["test"] == "patient swaps"
     assert fvd["p"] < 0.01

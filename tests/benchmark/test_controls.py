@@ -10,9 +10,10 @@ import pytest
 
 from fundus2oct.benchmark import controls
 from fundus2oct.benchmark.case_table import Case
-from fundus2oct.benchmark.controls import DESCRIPTOR, FIELDS, Controls, run_controls
+from fundus2oct.benchmark.controls import DESCRIPTOR, FIELDS, Controls, ReducedVolumes, run_controls
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.scoring import CaseScores
+from fundus2oct.benchmark.training_eyes import read_training_eyes
 from fundus2oct.benchmark.value_cache import ValueCache
 from fundus2oct.metrics.memorisation import descriptor
 from fundus2oct.metrics.scan_geometry import mirror_volume
@@ -60,8 +61,17 @@ def scores_of(truth_um: np.ndarray, drawn_um: np.ndarray, volumes: np.ndarray = 
     )
 
 
-def run(dataset: Dataset, folder: Path, scores: CaseScores) -> Controls:
-    return run_controls(scores, dataset, ValueCache(folder / "cache"), "train")
+def run(
+    dataset: Dataset,
+    folder: Path,
+    scores: CaseScores,
+    volumes: np.ndarray = NEW,
+    truth: np.ndarray = NEW,
+    disease: np.ndarray | None = None,
+) -> Controls:
+    cache, reduced = ValueCache(folder / "cache"), ReducedVolumes()
+    reduced.add(list(zip(truth, volumes, strict=True)))
+    return run_controls(scores, reduced, read_training_eyes(dataset, cache, "train"), cache, disease)
 
 
 TRUTH = 250.0 + 10.0 * np.arange(N)
@@ -100,3 +110,32 @@ def test_an_eye_whose_truth_cannot_be_measured_is_left_out(dataset: Dataset, tmp
     truth[3] = np.nan
     gap = run(dataset, tmp_path, scores_of(truth, TRUTH)).public["photograph_gap"]["central"]["gap"]
     assert gap["n_cases"] == N - 1
+
+
+def test_the_gap_of_ssim_is_clear_for_own_volumes_and_nothing_for_dealt_ones(dataset: Dataset, tmp_path: Path) -> None:
+    own = run(dataset, tmp_path, scores_of(TRUTH, TRUTH)).public["photograph_gap"]["ssim"]["gap"]
+    assert own["value"] > 0.5  # own pairs are copies here, strangers are other noise
+    assert own["low"] > 0
+    dealt = run(dataset, tmp_path, scores_of(TRUTH, TRUTH), volumes=np.roll(NEW, 1, axis=0))
+    gap = dealt.public["photograph_gap"]["ssim"]["gap"]
+    assert gap["value"] < 0  # the copy of one's own truth went to a stranger
+    assert gap["p"] > 0.5
+
+
+def test_strangers_of_the_same_disease_need_ten_patients(dataset: Dataset, tmp_path: Path) -> None:
+    scores = scores_of(TRUTH, TRUTH)
+    alike = run(dataset, tmp_path, scores, disease=np.array(["drusen"] * 11 + ["none"])).public["photograph_gap"]
+    assert alike["central_same_disease"]["gap"]["n_cases"] == 11
+    few = run(dataset, tmp_path, scores, disease=np.array(["drusen"] * 6 + ["none"] * 6)).public["photograph_gap"]
+    assert few["central_same_disease"]["gap"] is None
+    assert "10 patients" in few["central_same_disease"]["reason"]
+    unknown = run(dataset, tmp_path, scores).public["photograph_gap"]["central_same_disease"]
+    assert unknown["reason"] == "the dataset has no column disease"
+
+
+def test_false_flags_among_real_eyes_are_reported(dataset: Dataset, tmp_path: Path) -> None:
+    assert run(dataset, tmp_path, scores_of(TRUTH, TRUTH)).public["memorisation"]["flagged_real_eyes"] == 0
+    copied = NEW.copy()
+    copied[3] = TRAINING[0]
+    scores = scores_of(TRUTH, TRUTH, copied)  # the "truth" of one case is a training volume
+    assert run(dataset, tmp_path, scores).public["memorisation"]["flagged_real_eyes"] == 1

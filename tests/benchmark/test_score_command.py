@@ -17,6 +17,7 @@ from plugin_folders import write_plugin
 from fundus2oct.benchmark import cli, scoring
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
 from fundus2oct.benchmark.result_file import read_result
+from fundus2oct.benchmark.run_folder import RunFolder, record_checksum
 from fundus2oct.metrics import weight_registry
 from fundus2oct.metrics.catalogue import card
 
@@ -188,7 +189,7 @@ def test_missing_weights_are_null_with_the_command_that_mends_it(
     metric = score.result()["metrics"]["fvd"]
     assert metric["value"] is None
     assert "bench weights install i3d" in metric["reason"]
-    assert "not computed: weights i3d" in capsys.readouterr().out
+    assert "weights i3d" in capsys.readouterr().out
 
 
 def card_of_fvd() -> Any:
@@ -242,9 +243,10 @@ def test_a_wrong_call_computes_and_leaves_nothing(
 
 
 def test_a_run_of_other_photographs_is_refused(score: Scorer, run_copy: Path, capsys: Any) -> None:
-    plan = json.loads((run_copy / "plan.json").read_text())
+    plan = RunFolder(run_copy).plan()
     plan["dataset"]["inputs_hash"] = "0" * 64
-    (run_copy / "plan.json").write_text(json.dumps(plan))
+    sealed = plan | {"checksum": record_checksum(plan)}
+    (run_copy / "plan.json").write_text(json.dumps(sealed))
     assert score(run_copy) == 3
     assert "E_CHANGED: the run was made for another inputs_hash" in capsys.readouterr().err
 

@@ -8,7 +8,15 @@ import pytest
 from scipy import ndimage, signal
 
 from fundus2oct.metrics import texture
-from fundus2oct.metrics.texture import SHARPNESS_CARD, SPECKLE_CARD, sharpness_error, speckle_error
+from fundus2oct.metrics.texture import (
+    SHARPNESS_CARD,
+    SPECKLE_CARD,
+    sharpness_error,
+    sharpness_error_of,
+    speckle_error,
+    speckle_error_of,
+    texture_features,
+)
 
 
 def grainy(sd: float, seed: int = 0) -> np.ndarray:
@@ -72,3 +80,13 @@ def test_odd_sizes_count_every_frequency_once() -> None:
     np.testing.assert_allclose(
         texture.fine_power(odd), np.array(plain) / (33 * 35) ** 2 / (window**2).mean(), rtol=1e-10
     )
+
+
+@pytest.mark.parametrize(
+    ("of_volumes", "of_features"), [(speckle_error, speckle_error_of), (sharpness_error, sharpness_error_of)]
+)
+def test_features_give_what_volumes_give(of_volumes: object, of_features: object) -> None:
+    rng = np.random.default_rng(7)
+    truth, generated = (rng.integers(0, 256, (6, 48, 64)).astype(np.uint8) for _ in range(2))
+    rows = texture_features([truth, generated])
+    assert np.array_equal(of_features(rows[:1], rows[1:]), of_volumes(truth, generated))  # type: ignore[operator]

@@ -18,6 +18,7 @@ from fundus2oct.metrics.thickness_error import (
     missing_retina,
     outer_ring_error,
     truth_subfields,
+    zone_features,
 )
 
 ERRORS = [central_thickness_error, inner_ring_error, outer_ring_error]
@@ -89,9 +90,23 @@ def test_volumes_of_another_kind_are_refused(healthy: PhantomScan) -> None:
         missing_retina(healthy.own, healthy.own[:, :, :-1])
 
 
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
-def test_a_cards_function_exists_and_costs_no_more_than_its_worst(card, healthy: PhantomScan) -> None:
-    function = getattr(thickness_error, card.function.split(":")[1])
-    values = function(healthy.own, np.zeros_like(healthy.own))
-    assert (values <= card.worst).all()
-    assert (function(healthy.own, healthy.own) == card.best).all()
+VOLUME_FUNCTIONS = [central_thickness_error, inner_ring_error, outer_ring_error, missing_retina]
+
+
+@pytest.mark.parametrize(("card", "of_volumes"), list(zip(CARDS, VOLUME_FUNCTIONS, strict=True)))
+def test_a_card_gives_from_features_what_its_function_gives_from_volumes(
+    card, of_volumes, healthy: PhantomScan
+) -> None:
+    of_features = getattr(thickness_error, card.function.split(":")[1])
+    empty = np.zeros_like(healthy.own)
+    truth, generated = zone_features([healthy.own])[:1], zone_features([empty])[:1]
+    assert np.array_equal(of_features(truth, generated), of_volumes(healthy.own, empty))
+    assert (of_features(truth, generated) <= card.worst).all()
+    assert (of_features(truth, truth) == card.best).all()
+
+
+def test_a_truth_without_a_retina_has_no_error_as_features_either(healthy: PhantomScan) -> None:
+    rows = zone_features([np.zeros_like(healthy.own), healthy.own])
+    assert rows.shape == (2, 12)
+    assert np.isnan(thickness_error.central_error_of(rows[:1], rows[1:])).all()
+    assert zone_features([]).shape == (0, 12)
