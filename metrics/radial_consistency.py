@@ -152,5 +152,9 @@ CARD = MetricCard(
     role="diagnostic",
     features="fundus2oct.metrics.radial_consistency:radial_features",
     features_version=FEATURES_VERSION,
+    reacts_to=("noise", "constant"),
+    ignores=("axial-shift", "bscan-shuffle", "flip"),
+    tolerance=0.02,
+    copy_is_best=False,
 )
 """What the boards and result files say of the number."""

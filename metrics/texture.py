@@ -176,6 +176,9 @@ SPECKLE_CARD = MetricCard(
     role="diagnostic",
     features="fundus2oct.metrics.texture:texture_features",
     features_version=FEATURES_VERSION,
+    reacts_to=("blur", "noise", "mean-volume", "constant"),
+    ignores=("axial-shift",),
+    tolerance=0.05,
 )
 """What the boards and result files say of the number."""
 
@@ -218,5 +221,7 @@ SHARPNESS_CARD = MetricCard(
     role="diagnostic",
     features="fundus2oct.metrics.texture:texture_features",
     features_version=FEATURES_VERSION,
+    reacts_to=("blur", "noise", "mean-volume", "constant"),
+    tolerance=0.05,
 )
 """What the boards and result files say of the number."""

@@ -26,6 +26,9 @@ WORST_UM: Final = 400.0
 """Price of a missing case, and the most any case is charged. A healthy macula is 250 to 350 micrometres thick, so an
 eye drawn without a retina costs its own thickness, less than this."""
 
+REPEATABILITY_UM: Final = 3.0
+"""What two scans of one eye may differ by; less is no change to an audit."""
+
 N_ZONES: Final = 3
 ZONES: Final = "fundus2oct.metrics.thickness_error:zone_features"
 ZONES_VERSION: Final = f"thickness-zones-{SEGMENTATION_VERSION}-v1"
@@ -210,6 +213,9 @@ def _card(name: str, zone: str, abbreviation: str, radii: str, function: str) ->
         function=f"fundus2oct.metrics.thickness_error:{function}",
         features=ZONES,
         features_version=ZONES_VERSION,
+        reacts_to=("crop", "patient-shuffle", "mean-volume", "constant", "spread-shrunk"),
+        ignores=("axial-shift", "tilt", "gamma", "contrast", "bscan-shuffle", "flip"),
+        tolerance=REPEATABILITY_UM,
     )
 
 
@@ -248,6 +254,9 @@ MISSING_CARD = MetricCard(
     function="fundus2oct.metrics.thickness_error:missing_retina_of",
     features=ZONES,
     features_version=ZONES_VERSION,
+    reacts_to=("constant",),
+    ignores=("axial-shift", "contrast", "bscan-shuffle", "flip", "patient-shuffle", "spread-shrunk"),
+    tolerance=0.02,
 )
 CARDS: Final = (CENTRAL_CARD, INNER_CARD, OUTER_CARD, MISSING_CARD)
 """What the boards and result files say of the numbers."""
