@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from full_records import complete
 
 from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result, publish_result
 from fundus2oct.leaderboard.board import Board, make_boards
@@ -224,11 +225,35 @@ def submitted_results() -> list[Result]:
     ]
 
 
-def make_site(root: Path, out: Path, results: list[Result]) -> tuple[Board, ...]:
+def full_results() -> list[Result]:
+    """Rows that hold everything a scorer of today writes: references, a blurred entry, a good one and refused ones."""
+    three = tuple(catalogue.card(name) for name in ("fvd", "ssim", "psnr"))
+    refused = {
+        "eligible": False,
+        "reasons": ["the lower 97.5 % bound of its shuffled-fundus gap in central thickness error is not above zero"],
+    }
+    copied = {"eligible": False, "reasons": ["24 of 24 volumes are copies of training volumes, or nearly so"]}
+    rows: list[tuple[Result, dict[str, Any]]] = [
+        (make_result("real-vs-real", 205.3, kind="oracle", team="oracle", spread=21.0, cards=three), {"draws": 50}),
+        (make_result("mean-volume", 905.6, kind="trivial", cards=three), {"bias_um": 35.0, "sharpness": 0.004}),
+        (
+            make_result("ridge", 603.8, kind="baseline", eligible=True, cards=three),
+            {"error_um": 18.0, "sharpness": 0.03},
+        ),
+        (make_result("diffusion", 214.6, eligible=True, spread=18.0, cards=three), {"error_um": 23.4}),
+        (make_result("blind", 196.0, cards=three, **refused), {"gap_um": 5.1}),
+        (make_result("memory", 190.0, cards=three, **copied), {}),
+    ]
+    results = [complete(result, catalogue.CARDS, **parts) for result, parts in rows]
+    results[-1]["controls"]["memorisation"] |= {"flagged": 24, "exact_copies": 22}
+    return results
+
+
+def make_site(root: Path, out: Path, results: list[Result], cards: tuple[MetricCard, ...] = CARDS) -> tuple[Board, ...]:
     """File ``results`` under ``root`` and build a site of all that lies there."""
     for result in results:
         publish_result(result, root)
-    return build_site(root, out, cards=CARDS, ranking_metric="fvd")
+    return build_site(root, out, cards=cards, ranking_metric="fvd")
 
 
 @pytest.fixture
@@ -270,3 +295,11 @@ def site(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / "site"
 
     return make
+
+
+@pytest.fixture(scope="session")
+def full_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of records that hold all parts, with every card of the catalogue. Read it, never write there."""
+    folder = tmp_path_factory.mktemp("full")
+    make_site(folder / "results", folder / "site", full_results(), catalogue.CARDS)
+    return folder / "site"

@@ -73,6 +73,42 @@ def test_no_page_scrolls_sideways(browser: Any, folder: Path, width: int) -> Non
     assert wide == []
 
 
+@pytest.mark.parametrize("width", [320, 760, 1280])
+def test_no_page_of_full_records_scrolls_sideways(browser: Any, full_site: Path, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    patterns = ("index.html", "boards/*/about.html", "boards/*/metrics/*.html", "boards/*/entries/*/*.html")
+    wide = []
+    for path in sorted(path for pattern in patterns for path in full_site.glob(pattern)):
+        page.goto(path.as_uri())
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            wide.append(path.name)
+    page.close()
+    assert wide == []
+
+
+def test_every_table_of_an_entry_fits_the_printed_page(browser: Any, full_site: Path) -> None:
+    width = 700  # A4 with margins of 12 mm, in pixels of a page
+    page = browser.new_page(viewport={"width": width, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto(next(full_site.glob("boards/*/entries/team-a/diffusion.html")).as_uri())
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
+    assert wide <= width
+
+
+def test_marks_of_a_drawing_lie_on_the_line_of_their_label(browser: Any, full_site: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(next(full_site.glob("boards/*/entries/team-a/diffusion.html")).as_uri())
+    distances = page.evaluate(
+        "[...document.querySelectorAll('.forest li')].map(line => {"
+        " const middle = e => { const box = e.getBoundingClientRect(); return (box.top + box.bottom) / 2; };"
+        " return Math.abs(middle(line.querySelector('.dot')) - middle(line.querySelector('.label'))); })"
+    )
+    page.close()
+    assert len(distances) == 3 + 3 + 4
+    assert max(distances) < 2
+
+
 def test_numbers_have_room_where_the_board_is_stacked(browser: Any, folder: Path) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
     page.goto((folder / "index.html").as_uri())

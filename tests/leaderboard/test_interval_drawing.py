@@ -44,6 +44,18 @@ def test_a_row_without_a_value_shows_the_reference_alone(boards: Boards, result:
     assert re.findall(r'class="([a-z ]+)"', drawing) == ["drawing", "band", "reference"]
 
 
+def test_draws_of_other_real_eyes_are_a_band_on_an_axis_that_holds_them(boards: Boards, result: MakeResult) -> None:
+    real = result("real-vs-real", 90.0, kind="oracle", spread=10.0)
+    drawn = {"draws": 50, "mean": 91.0, "standard_deviation": 6.0, "low": 80.0, "median": 91.0, "high": 400.0}
+    real["metrics"]["fvd"]["reference"] = drawn | {"n_cases": 24, "relaxed": 0.0}
+    (board,) = boards(result("a", 50.0), real)
+    axis = make_axis([row.entry for row in board.rows], board.ranking_card)
+    assert axis == Axis(0.0, 400.0, True)
+    drawing = str(draw_row(board.rows[0].entry, board.reference, axis, board.ranking_card))
+    assert re.findall(r'class="([a-z ]+)"', drawing) == ["drawing", "band", "dot"]
+    assert f'x="{axis.percent(80.0):.2f}%" y="0" width="{axis.percent(400.0) - axis.percent(80.0):.2f}%"' in drawing
+
+
 def test_drawings_are_well_formed(boards: Boards, result: MakeResult) -> None:
     (board,) = boards(result("a", 50.0, spread=5.0), result("real-vs-real", 90.0, kind="oracle", spread=10.0))
     axis = make_axis([row.entry for row in board.rows], board.ranking_card)

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from full_records import complete
 
 from fundus2oct.benchmark.result_file import publish_result
 from fundus2oct.benchmark.submission_file import Submission, write_submission
 from fundus2oct.leaderboard.results_tree import read_entries
+from fundus2oct.metrics import catalogue
 from fundus2oct.metrics.errors import BenchError, BenchErrors
 
 MakeResult = Callable[..., dict]
@@ -69,6 +71,23 @@ def test_a_record_in_a_strange_place_is_refused(tmp_path: Path, result: MakeResu
 def test_an_impossible_number_is_refused(tmp_path: Path, result: MakeResult, value: int) -> None:
     strange = result("a", 1.0)
     strange["metrics"]["fvd"]["value"] = value
+    publish_result(strange, tmp_path)
+    with pytest.raises(BenchError, match="E_SCHEMA: impossible number"):
+        read_entries(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["anatomy", "texture", "controls", "reference"])
+def test_an_impossible_number_in_any_part_is_refused(tmp_path: Path, result: MakeResult, place: str) -> None:
+    three = tuple(catalogue.card(name) for name in ("fvd", "ssim", "psnr"))
+    strange = complete(result("a", 1.0, cards=three), catalogue.CARDS, draws=50)
+    parts = {
+        "anatomy": (strange["anatomy"]["zones"]["outer"], "upper_limit"),
+        "texture": (strange["texture"], "fine_power_ratio"),
+        "controls": (strange["controls"]["photograph_gap"]["grid"]["gap"], "high"),
+        "reference": (strange["metrics"]["kvd"]["reference"], "mean"),
+    }
+    table, key = parts[place]
+    table[key] = 1e300
     publish_result(strange, tmp_path)
     with pytest.raises(BenchError, match="E_SCHEMA: impossible number"):
         read_entries(tmp_path)

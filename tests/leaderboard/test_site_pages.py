@@ -56,17 +56,37 @@ class Page(HTMLParser):
 @pytest.fixture
 def pages(site: Site, demo_results: list[Any]) -> dict[Path, Page]:
     """Every page of the demo's site, parsed."""
-    folder = site(*demo_results)
+    return parse_all(site(*demo_results))
+
+
+@pytest.fixture(scope="module")
+def full_pages(full_site: Path) -> dict[Path, Page]:
+    """Every page of a site whose records hold all parts, parsed."""
+    return parse_all(full_site)
+
+
+@pytest.fixture(params=["plain", "full"])
+def all_pages(request: pytest.FixtureRequest) -> dict[Path, Page]:
+    """Every page of a site of old records, then of one of full records."""
+    found: dict[Path, Page] = request.getfixturevalue({"plain": "pages", "full": "full_pages"}[request.param])
+    return found
+
+
+def parse_all(folder: Path) -> dict[Path, Page]:
     return {path: Page(path.read_text("utf-8")) for path in sorted(folder.rglob("*.html"))}
 
 
-def test_every_tag_that_opens_closes(pages: dict[Path, Page]) -> None:
-    assert len(pages) == 1 + 1 + 1 + 3 + 13
-    assert all(not page.open for page in pages.values())
+def test_a_board_has_its_pages(pages: dict[Path, Page]) -> None:
+    boards, about, index, metrics, entries = 2, 1, 1, 3, 13
+    assert len(pages) == boards + about + index + metrics + entries
 
 
-def test_the_policy_stands_first_in_every_head(pages: dict[Path, Page]) -> None:
-    for page in pages.values():
+def test_every_tag_that_opens_closes(all_pages: dict[Path, Page]) -> None:
+    assert all(not page.open for page in all_pages.values())
+
+
+def test_the_policy_stands_first_in_every_head(all_pages: dict[Path, Page]) -> None:
+    for page in all_pages.values():
         names = [name for name, _ in page.elements]
         first = page.elements[names.index("head") + 1][1]
         assert first["http-equiv"] == "Content-Security-Policy"
@@ -77,15 +97,15 @@ def test_the_policy_stands_first_in_every_head(pages: dict[Path, Page]) -> None:
         assert {"name": "referrer", "content": "no-referrer"} in page.all("meta")
 
 
-def test_no_page_holds_a_script_a_style_or_a_handler(pages: dict[Path, Page]) -> None:
-    for page in pages.values():
+def test_no_page_holds_a_script_a_style_or_a_handler(all_pages: dict[Path, Page]) -> None:
+    for page in all_pages.values():
         for tag, attributes in page.elements:
             assert tag not in {"script", "style", "iframe", "object", "embed", "form", "base", "img"}
             assert not [name for name in attributes if name == "style" or name.startswith("on")]
 
 
-def test_every_link_leads_to_a_file_or_out_over_https(pages: dict[Path, Page]) -> None:
-    for path, page in pages.items():
+def test_every_link_leads_to_a_file_or_out_over_https(all_pages: dict[Path, Page]) -> None:
+    for path, page in all_pages.items():
         for tag, attributes in page.elements:
             address = attributes.get("href") or attributes.get("src")
             if address is None:
@@ -99,16 +119,16 @@ def test_every_link_leads_to_a_file_or_out_over_https(pages: dict[Path, Page]) -
                 assert parts.fragment in {a.get("id") for _, a in page.elements}
 
 
-def test_identifiers_are_unique_and_label_something(pages: dict[Path, Page]) -> None:
-    for page in pages.values():
+def test_identifiers_are_unique_and_label_something(all_pages: dict[Path, Page]) -> None:
+    for page in all_pages.values():
         ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
         assert len(ids) == len(set(ids))
         labels = {attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes}
         assert labels <= set(ids)
 
 
-def test_every_page_can_be_read_by_ear(pages: dict[Path, Page]) -> None:
-    for page in pages.values():
+def test_every_page_can_be_read_by_ear(all_pages: dict[Path, Page]) -> None:
+    for page in all_pages.values():
         assert page.all("html")[0]["lang"] == "en"
         assert len(page.all("h1")) == 1
         assert len(page.all("main")) == 1
