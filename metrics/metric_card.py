@@ -24,7 +24,7 @@ class MetricCard:
         unit: unit of the value; empty for a plain number.
         direction: ``lower`` or ``higher`` is better.
         level: ``case`` (one value per case, averaged) or ``set`` (one value for all cases together).
-        best: the value of a perfect copy of the truth.
+        best: the value of a perfect copy of the truth; the best that is possible where `copy_is_best` is False.
         worst: case level: the value a missing or failed case gets. None at set level, where a failed case enters as
             an all-black volume.
         decimals: digits after the decimal point on the board.
