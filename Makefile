@@ -1,6 +1,7 @@
 # `make demo` and `make test` do everything on a fresh machine; the rest is for people who change the code.
 PYTHON ?= python3
 BENCH := .venv/bin/bench
+DEVICE ?= cpu
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test quick check docs bench system view clean install
@@ -29,11 +30,15 @@ demo/data/dataset.toml: | .venv/installed
 docs: .venv/installed
 	.venv/bin/python -m fundus2oct.benchmark.command_reference > docs/commands.md
 
-# Times, as ratios side by side in one run; nothing here is asserted.
-bench: .venv/installed-dev demo/data/dataset.toml
+# Times, as ratios side by side in one run, on two threads; fails only where two programs that should agree do not.
+bench: export OMP_NUM_THREADS = 2
+bench: export OPENBLAS_NUM_THREADS = 2
+bench: .venv/installed-peers demo/data/dataset.toml
 	$(BENCH) weights install i3d
 	.venv/bin/python tests/bench/measure_help.py
 	.venv/bin/python tests/bench/measure_scoring.py
+	.venv/bin/python tests/bench/measure_device.py --device $(DEVICE)
+	.venv/bin/python tests/bench/measure_peers.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -45,6 +50,10 @@ bench: .venv/installed-dev demo/data/dataset.toml
 .venv/installed-dev: setup.cfg pyproject.toml | .venv/bin/python
 	.venv/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@ .venv/installed
+
+.venv/installed-peers: .venv/installed-dev
+	.venv/bin/python -m pip install --quiet --editable '.[dev,peers]'
+	touch $@
 
 # Type checkers do not follow setuptools' editable hook: ignored links stand in for the namespace.
 view:

@@ -1,84 +1,186 @@
-"""Where the seconds of scoring go: decode, resize, network, pixel metrics, statistics. Run by `make bench`.
+"""Where the seconds of scoring go, and each figure beside its limit. Run by `make bench`.
 
-On the phantom of `make demo` (or --data). Prints the network's rate beside this machine's measured matrix product, and
-peak memory; what a user would do today stands beside ours where both define the same number.
+Decode, resize, network, pixel metrics and statistics of one entry; the network's rate beside this machine's matrix
+product; what a second entry pays for the true volumes; peak memory by number of cases. What a user would do today
+stands beside ours in `measure_peers`.
 """
 
 from __future__ import annotations
 
-import resource
-import time
-from collections.abc import Callable
+import dataclasses
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
+from unittest import mock
 
 import click
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from stopwatch import Seconds, least, once
+from torch.utils.flop_counter import FlopCounterMode
 
-from fundus2oct.benchmark.dataset import read_dataset
-from fundus2oct.metrics.frechet_distance import frechet_distance
-from fundus2oct.metrics.frechet_video_distance import fvd_features, volume_to_clip
-from fundus2oct.metrics.i3d import reproducible_arithmetic
-from fundus2oct.metrics.pixel_errors import psnr
+from fundus2oct.benchmark import scoring
+from fundus2oct.benchmark.dataset import Dataset, read_dataset
+from fundus2oct.benchmark.submission_file import Submission
+from fundus2oct.benchmark.value_cache import ValueCache
+from fundus2oct.benchmark.volume_source import VolumeSource
+from fundus2oct.metrics import fused_convolution
+from fundus2oct.metrics.frechet_distance import jackknife_frechet
+from fundus2oct.metrics.frechet_video_distance import CARD as FVD_CARD
+from fundus2oct.metrics.frechet_video_distance import volume_to_clip
+from fundus2oct.metrics.i3d import i3d_logits_grey, reproducible_arithmetic
+from fundus2oct.metrics.pixel_errors import PSNR_CARD, psnr
+from fundus2oct.metrics.structural_similarity import CARD as SSIM_CARD
 from fundus2oct.metrics.structural_similarity import ssim
 
-
-def best_of(function: Callable[[], Any], runs: int = 3) -> float:
-    """Least wall-clock seconds of a few calls."""
-    times = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - started)
-    return min(times)
+CARDS = (FVD_CARD, SSIM_CARD, PSNR_CARD)
+SPLIT = "bench"
 
 
-def matrix_rate() -> float:
-    """Floating-point operations a second of a float32 matrix product under the scorer's own thread count."""
-    import torch
-
-    a = torch.rand(2048, 2048)
+def matrix_product() -> None:
+    """The limit's arithmetic: 2 * 2048^3 operations in float32 under the scorer's own thread count."""
     with reproducible_arithmetic():
-        return 2 * 2048**3 / best_of(lambda: a @ a, 5)
+        torch.mm(_MATRIX, _MATRIX)
 
 
-def network_operations(volume: NDArray[np.uint8]) -> int:
-    """Floating-point operations of the network on one volume, counted by torch: 2 a multiply-accumulate."""
-    from torch.utils.flop_counter import FlopCounterMode
+_MATRIX = torch.rand(2048, 2048)
+MATRIX_OPERATIONS = 2 * 2048**3
 
-    with FlopCounterMode(display=False) as counter:
-        fvd_features(volume[None])
-    return int(counter.get_total_flops())
+
+def network_operations(clip: NDArray[np.float32]) -> int:
+    """Floating-point operations of the network on one clip, 2 a multiply-accumulate, counted by torch."""
+    with (
+        mock.patch.object(fused_convolution, "_has_onednn", return_value=False),
+        FlopCounterMode(display=False) as count,
+    ):
+        i3d_logits_grey(clip)
+    return int(count.get_total_flops())
+
+
+def breakdown(dataset: Dataset) -> None:
+    """Print one entry's seconds a volume by step, and the network's share of the limit."""
+    cases = dataset.cases[:2]
+    a, b = (dataset.volume(case) for case in cases)
+    clip = volume_to_clip(a)[None]
+    features = np.random.default_rng(0).normal(size=(2, 128, 400))
+    patients = np.arange(128)
+    names = ("decode", "resize to a clip", "network", "SSIM", "PSNR", "Fréchet, 128 jackknifed")
+    *steps, product = least(
+        lambda: dataset.volume(cases[0]),
+        lambda: volume_to_clip(a),
+        lambda: i3d_logits_grey(clip),
+        lambda: ssim(a, b),
+        lambda: psnr(a, b),
+        lambda: jackknife_frechet(*features, patients),
+        matrix_product,
+        runs=7,
+    )
+    steps[-1] *= 1 / 128
+    total = sum((step.wall for step in steps), 0.0)
+    print("one volume of an entry            wall    processor   share")
+    for name, step in zip(names, steps, strict=True):
+        print(f"  {name:26} {1e3 * step.wall:8.2f} ms {1e3 * step.processor:8.2f} ms {step.wall / total:7.1%}")
+    operations = network_operations(clip)
+    rates = [
+        (n / s.wall / 1e9, n / s.processor / 1e9) for n, s in ((operations, steps[2]), (MATRIX_OPERATIONS, product))
+    ]
+    (wall, processor), (limit, processor_limit) = rates
+    print(f"\nI3D: {operations / 1e9:.1f} GFLOP a clip                GFLOP/s   limit (matrix product)   share")
+    print(f"  by the wall                   {wall:8.0f} {limit:12.0f} {wall / limit:24.0%}")
+    print(
+        f"  a processor's second          {processor:8.0f} {processor_limit:12.0f} {processor / processor_limit:24.0%}"
+    )
+
+
+def shifted_source(dataset: Dataset, shift: int) -> VolumeSource:
+    """An entry whose volume of a case is another eye's, made a little darker so that nothing else has its features."""
+    cases = dataset.split(SPLIT)
+    other = {case.case_id: cases[(i + shift) % len(cases)] for i, case in enumerate(cases)}
+    return VolumeSource(
+        submission=Submission(
+            team="bench", method=f"shift-{shift}", title="", description="", licence="", kind="oracle"
+        ),
+        get=lambda case_id: np.asarray(dataset.volume(other[case_id]) * (1 - shift / 100)).astype(np.uint8),
+        provenance={},
+    )
+
+
+def first_cases(dataset: Dataset, count: int) -> Dataset:
+    """The dataset with only its first cases, all in one split."""
+    cases = tuple(dataclasses.replace(case, split=SPLIT) for case in dataset.cases[:count])
+    return dataclasses.replace(dataset, cases=cases)
+
+
+def score(dataset: Dataset, shift: int, cache: Path) -> tuple[Seconds, int]:
+    """Score an entry; its time, and how many volumes went through the network."""
+    with mock.patch.object(scoring, "load_function", _Counting(scoring.load_function)) as counting:
+        spent, _ = once(
+            lambda: scoring.score_cases(shifted_source(dataset, shift), dataset, SPLIT, CARDS, ValueCache(cache))
+        )
+        return spent, counting.features
+
+
+class _Counting:
+    """`load_function` that counts the feature calls."""
+
+    def __init__(self, load: object) -> None:
+        self.load, self.features = load, 0
+
+    def __call__(self, path: str) -> object:
+        self.features += path == FVD_CARD.features
+        return self.load(path)  # type: ignore[operator]
+
+
+def second_entry(dataset: Dataset, count: int, folder: Path) -> None:
+    """Score two entries with one cache; the second must find every true volume's features."""
+    dataset = first_cases(dataset, count)
+    print(f"\ntwo entries on {count} cases (FVD, SSIM, PSNR through the scorer)")
+    for name, shift in (("first entry", 1), ("second entry", 2)):
+        spent, calls = score(dataset, shift, folder)
+        print(f"  {name:14} {spent.wall:8.1f} s; through the network: {calls} volumes, {calls - count} of them true")
+
+
+def peak_memory(data: Path, folder: Path) -> None:
+    """Peak resident memory of a process that scores some cases: it must not grow with their number."""
+    print("\npeak memory, by number of cases scored in a fresh process (every second entry new to the cache)")
+    for count in (8, 32, 128):
+        command = [
+            sys.executable,
+            __file__,
+            "--data",
+            str(data),
+            "--only-memory-of",
+            str(count),
+            "--cache",
+            str(folder),
+        ]
+        print(f"  {count:4} cases {subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()}")
+
+
+def peak_megabytes() -> float:
+    """Largest resident memory of this process so far, since it started its own program (Linux)."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("utf-8").splitlines())
+    return int(status["VmHWM"].split()[0]) / 1024
 
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), default=Path("demo/data"), help="Dataset folder.")
-@click.option("--cases", default=8, help="Cases to time.")
-def main(data: Path, cases: int) -> None:
-    """Print the breakdown."""
+@click.option("--entry-cases", default=8, help="Cases of the two entries.")
+@click.option("--only-memory-of", type=int, help="Score this many cases, print the peak and stop.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Feature cache of --only-memory-of.")
+def main(data: Path, entry_cases: int, only_memory_of: int | None, cache: Path | None) -> None:
+    """Print the tables."""
     dataset = read_dataset(data)
-    chosen = dataset.split("test")[:cases]
-    volumes = np.stack([dataset.volume(case) for case in chosen])
-    other = volumes[::-1].copy()
-    fvd_features(volumes[:1])
-    features = fvd_features(volumes).astype(np.float64)
-    rows = {
-        "decode": best_of(lambda: [dataset.volume(case) for case in chosen]),
-        "resize to clips": best_of(lambda: [volume_to_clip(volume) for volume in volumes]),
-        "features (resize and network)": best_of(lambda: fvd_features(volumes), 2),
-        "SSIM": best_of(lambda: [ssim(a, b) for a, b in zip(volumes, other, strict=True)]),
-        "PSNR": best_of(lambda: [psnr(a, b) for a, b in zip(volumes, other, strict=True)]),
-        "Fréchet distance (all cases)": best_of(lambda: frechet_distance(features, features + 1)),
-    }
-    for name, seconds in rows.items():
-        print(f"{name:<32} {1000 * seconds / cases:>9.2f} ms a volume")
-    network = rows["features (resize and network)"] - rows["resize to clips"]
-    operations, limit = network_operations(volumes[0]), matrix_rate()
-    rate = operations * cases / network
-    print(f"network: {operations / 1e9:.1f} GFLOP a volume, {rate / 1e9:.0f} GFLOP/s,")
-    print(f"         {100 * rate / limit:.0f} % of this machine's float32 matrix product ({limit / 1e9:.0f} GFLOP/s)")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+    if only_memory_of is not None and cache is not None:
+        spent, calls = score(first_cases(dataset, only_memory_of), 3, cache)
+        print(f"{peak_megabytes():6.0f} MB ({calls} volumes through the network, {spent.wall:.0f} s)")
+        return
+    breakdown(dataset)
+    with tempfile.TemporaryDirectory() as folder:
+        second_entry(dataset, entry_cases, Path(folder) / "entries")
+        peak_memory(data, Path(folder) / "memory")
 
 
 if __name__ == "__main__":
