@@ -47,7 +47,7 @@ LEGEND = (
     show_default=True,
     help="The organiser's folder with the cache: a killed audit goes on, a second one computes nothing.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="File to write. [default: DATA's name-audit.json]")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write. [default: <dataset>-audit.json]")
 @click.option("--results", type=click.Path(path_type=Path), help="Also file it here, for the board to show.")
 def audit(
     data: Path,

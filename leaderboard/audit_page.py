@@ -51,12 +51,13 @@ class PanelView:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricView:
-    """One row of the table, and its panels."""
+    """One row of the table, and its panels; ``other_version`` is empty where the board has the audited version."""
 
     name: str
     title: str
     abbreviation: str
     version: str
+    other_version: str
     direction: str
     is_open: bool
     truth: str
@@ -104,6 +105,7 @@ def view_audit(audit: Audit, board: Board) -> AuditView:
     """Turn an audit into text and drawings."""
     faults = audit["degradations"]
     roles = {card.name: card.role for card in board.cards}
+    versions = board.any_result["protocol"]["metric_versions"]
     named = [(name, audit["metrics"][name]) for name in audit["order"]]
     shown = [(name, metric) for name, metric in named if metric["truth_copy"] is not None]
     findings = audit["findings"]
@@ -112,7 +114,7 @@ def view_audit(audit: Audit, board: Board) -> AuditView:
         size=_size(audit["dataset"]),
         verdict=_verdict(audit),
         degradations=tuple(faults),
-        metrics=tuple(_metric(name, metric, faults, roles.get(name, "")) for name, metric in shown),
+        metrics=tuple(_metric(n, m, faults, roles.get(n, ""), versions.get(n, m["version"])) for n, m in shown),
         absent=tuple((m["title"], m["reason"] or "") for _, m in named if m["truth_copy"] is None),
         films=_taus(findings["films"]["tau"]) if findings["films"] else (),
         pixels=_taus({f"FVD and {_abbreviation(audit, n)}": t for n, t in findings["pixels_against_fvd"].items()}),
@@ -136,7 +138,9 @@ def _verdict(audit: Audit) -> str:
     return f"{counted(len(audit['broken']), 'promise')} broken, beside {kept}."
 
 
-def _metric(name: str, metric: Mapping[str, Any], faults: Sequence[dict[str, Any]], role: str) -> MetricView:
+def _metric(
+    name: str, metric: Mapping[str, Any], faults: Sequence[dict[str, Any]], role: str, board_version: str
+) -> MetricView:
     decimals = metric["decimals"]
     scale = _scale(metric)
     return MetricView(
@@ -144,6 +148,7 @@ def _metric(name: str, metric: Mapping[str, Any], faults: Sequence[dict[str, Any
         title=metric["title"],
         abbreviation=metric["abbreviation"],
         version=metric["version"],
+        other_version="" if board_version == metric["version"] else board_version,
         direction=metric["direction"],
         is_open=role in OPEN_ROLES,
         truth=fixed(metric["truth_copy"], decimals),

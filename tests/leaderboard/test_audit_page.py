@@ -142,6 +142,10 @@ def test_declarations_findings_and_what_is_missing_are_told(page: str) -> None:
     assert "16\N{NO-BREAK SPACE}eyes of 9\N{NO-BREAK SPACE}patients, of 24 eyes" in page
 
 
+def test_a_metric_that_was_audited_in_another_version_says_so(page: str) -> None:
+    assert f"Audited as {card('fvd').version}, while this board has fvd-v1." in page
+
+
 def test_a_broken_promise_is_told_in_words(build: Build) -> None:
     audit = make_audit()
     problem = "fvd must ignore patient-shuffle and does not: 7 worse, tolerance 0.5"
@@ -183,6 +187,23 @@ def test_strangers_text_is_escaped(build: Build) -> None:
     text = (build(audit) / "audit.html").read_text("utf-8")
     assert "<b onload" not in text
     assert "&lt;b onload=&#34;x&#34;&gt;&#34;" in text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 760, 1280])
+def test_the_page_fits_the_screen_and_complains_of_nothing(build: Build, chromium: Path, width: int) -> None:
+    from playwright.sync_api import sync_playwright
+
+    address = (build(make_audit()) / "audit.html").as_uri()
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(address)
+        found = page.evaluate("document.documentElement.scrollWidth")
+        browser.close()
+    assert (found, complaints) == (width, [])
 
 
 def height_of(harm: float, harms: list[float]) -> float:
