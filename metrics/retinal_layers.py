@@ -25,11 +25,17 @@ from fundus2oct.metrics.surface_search import (
     to_picture,
 )
 
-SEGMENTATION_VERSION: Final = "surfaces-dp-v1"
+SEGMENTATION_VERSION: Final = "surfaces-dp-v2"
 """Rises whenever a surface may move; part of the version of every metric made from surfaces."""
 
 MIN_SPAN: Final = 4.0
 """Grey levels between dark and bright parts of the blurred picture; with fewer there is nothing to see."""
+
+MIN_MEAN_LEVEL: Final = 0.13
+"""Mean of the coarse grid, 0 its dark and 1 its bright level, of a compressed display: 0.15 and more for logarithms and
+fourth roots; 0.12 for a square root of the intensity, 0.07 for the intensity itself."""
+
+MAX_ROOTS: Final = 2
 
 _MIN_DEPTH_UM: Final = 300.0
 _MIN_WIDTH_UM: Final = 500.0
@@ -81,13 +87,23 @@ def _visible(scan: Scan, ilm: Floats, membrane: Floats) -> tuple[Floats, Floats]
 
 
 def _levels(bscan: NDArray[np.uint8], axial_um: float, lateral_um: float) -> tuple[Scan, Floats, float]:
-    """The picture and its coarse grid on a scale where 0 is its dark and 1 its bright level; and that span in grey."""
-    grey = bscan.astype(np.float64)
+    """The picture and its coarse grid on a scale where 0 is its dark and 1 its bright level; and that span in grey.
+
+    A display that is hardly compressed, where the outer bands outshine everything, is compressed by square roots.
+    """
+    scan, grid, span = _scaled(bscan.astype(np.float64), axial_um, lateral_um)
+    roots = MAX_ROOTS if span >= MIN_SPAN else 0
+    while roots and grid.mean() < MIN_MEAN_LEVEL:
+        scan, grid, _ = _scaled(np.sqrt(np.maximum(scan.level, 0.0)), axial_um, lateral_um)
+        roots -= 1
+    return scan, grid, span
+
+
+def _scaled(grey: Floats, axial_um: float, lateral_um: float) -> tuple[Scan, Floats, float]:
+    """Shares of the span between dark and bright, picture and coarse grid; and that span."""
     grid = coarse_grid(Scan(grey, axial_um, lateral_um))
     dark, bright = np.quantile(grid, (0.10, 0.97))
-    span = float(bright - dark)
-    if span < MIN_SPAN:
-        return Scan(grey, axial_um, lateral_um), grid, span
+    span = max(float(bright - dark), np.finfo(np.float64).tiny)
     return Scan((grey - dark) / span, axial_um, lateral_um), np.clip((grid - dark) / span, 0.0, 1.2), span
 
 
