@@ -36,9 +36,7 @@ bench: export OPENBLAS_NUM_THREADS = 2
 bench: .venv/installed-peers demo/data/dataset.toml
 	$(BENCH) weights install i3d
 	.venv/bin/python tests/bench/measure_help.py
-	.venv/bin/python tests/bench/measure_scoring.py
-	.venv/bin/python tests/bench/measure_device.py --device $(DEVICE)
-	.venv/bin/python tests/bench/measure_peers.py
+	.venv/bin/python -u tests/bench/measure_speed.py --device $(DEVICE)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -46,20 +46,24 @@ def largest_difference(volumes: list[Volume], device: str) -> float:
     return float(np.abs(fvd_features(volumes, device=device) - fvd_features(volumes)).max())
 
 
+def measure_device(volumes: list[Volume], device: str) -> None:
+    """Print the figures."""
+    rate, waiting = clips_per_second(volumes, device)
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "the processor"
+    print(f"\nI3D on {name}: {rate:.1f} clips a second, {waiting:.0%} of the time spent waiting for the resize")
+    print(f"largest difference of a logit from the processor's: {largest_difference(volumes[:4], device):.1e}")
+
+
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), default=Path("demo/data"), help="Dataset folder.")
 @click.option("--device", default="cpu", help="A torch device, such as cuda.")
 @click.option("--cases", default=8, help="Volumes to run.")
 def main(data: Path, device: str, cases: int) -> None:
-    """Print the figures."""
+    """Measure one device."""
     if device.startswith("cuda") and not torch.cuda.is_available():
         sys.exit("no GPU is there: run with --device cpu")
     dataset = read_dataset(data)
-    volumes = [dataset.volume(case) for case in dataset.cases[:cases]]
-    rate, waiting = clips_per_second(volumes, device)
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else "the processor"
-    print(f"I3D on {name}: {rate:.1f} clips a second, {waiting:.0%} of the time spent waiting for the resize")
-    print(f"largest difference of a logit from the processor's: {largest_difference(volumes[:4], device):.1e}")
+    measure_device([dataset.volume(case) for case in dataset.cases[:cases]], device)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where the seconds of scoring go, and each figure beside its limit. Run by `make bench`.
+"""Where the seconds of scoring go, and each figure beside its limit. Called by `measure_speed`.
 
 Decode, resize, network, pixel metrics and statistics of one entry; the network's rate beside this machine's matrix
 product; what a second entry pays for the true volumes; peak memory by number of cases. What a user would do today
@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from unittest import mock
 
@@ -59,8 +58,8 @@ def network_operations(clip: NDArray[np.float32]) -> int:
     return int(count.get_total_flops())
 
 
-def breakdown(dataset: Dataset) -> None:
-    """Print one entry's seconds a volume by step, and the network's share of the limit."""
+def breakdown(dataset: Dataset) -> tuple[float, float]:
+    """Print one entry's seconds a volume by step; the network's rate and its limit, operations a processor's second."""
     cases = dataset.cases[:2]
     a, b = (dataset.volume(case) for case in cases)
     clip = volume_to_clip(a)[None]
@@ -133,18 +132,20 @@ class _Counting:
         return self.load(path)  # type: ignore[operator]
 
 
-def second_entry(dataset: Dataset, count: int, folder: Path) -> None:
-    """Score two entries with one cache; the second must find every true volume's features."""
+def second_entry(dataset: Dataset, count: int, folder: Path) -> int:
+    """Score two entries with one cache; how many true volumes the second still sends through the network."""
     dataset = first_cases(dataset, count)
     print(f"\ntwo entries on {count} cases (FVD, SSIM, PSNR through the scorer)")
     for name, shift in (("first entry", 1), ("second entry", 2)):
         spent, calls = score(dataset, shift, folder)
         print(f"  {name:14} {spent.wall:8.1f} s; through the network: {calls} volumes, {calls - count} of them true")
+    return calls - count
 
 
-def peak_memory(data: Path, folder: Path) -> None:
-    """Peak resident memory of a process that scores some cases: it must not grow with their number."""
-    print("\npeak memory, by number of cases scored in a fresh process (every second entry new to the cache)")
+def peak_memory(data: Path, folder: Path) -> list[float]:
+    """Peak resident megabytes of processes that score 8, 32 and 128 cases; each finds those before in the cache."""
+    print("\npeak memory of a fresh process, by number of cases scored")
+    peaks = []
     for count in (8, 32, 128):
         command = [
             sys.executable,
@@ -156,7 +157,10 @@ def peak_memory(data: Path, folder: Path) -> None:
             "--cache",
             str(folder),
         ]
-        print(f"  {count:4} cases {subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()}")
+        line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        print(f"  {count:4} cases {line}")
+        peaks.append(float(line.split()[0]))
+    return peaks
 
 
 def peak_megabytes() -> float:
@@ -166,21 +170,13 @@ def peak_megabytes() -> float:
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), default=Path("demo/data"), help="Dataset folder.")
-@click.option("--entry-cases", default=8, help="Cases of the two entries.")
-@click.option("--only-memory-of", type=int, help="Score this many cases, print the peak and stop.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Feature cache of --only-memory-of.")
-def main(data: Path, entry_cases: int, only_memory_of: int | None, cache: Path | None) -> None:
-    """Print the tables."""
-    dataset = read_dataset(data)
-    if only_memory_of is not None and cache is not None:
-        spent, calls = score(first_cases(dataset, only_memory_of), 3, cache)
-        print(f"{peak_megabytes():6.0f} MB ({calls} volumes through the network, {spent.wall:.0f} s)")
-        return
-    breakdown(dataset)
-    with tempfile.TemporaryDirectory() as folder:
-        second_entry(dataset, entry_cases, Path(folder) / "entries")
-        peak_memory(data, Path(folder) / "memory")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("count", type=int)
+@click.argument("cache", type=click.Path(path_type=Path))
+def main(data: Path, count: int, cache: Path) -> None:
+    """Score some cases and print the peak: what `peak_memory` runs in a fresh process."""
+    spent, calls = score(first_cases(read_dataset(data), count), 3, cache)
+    print(f"{peak_megabytes():6.0f} MB ({calls} volumes through the network, {spent.wall:.0f} s)")
 
 
 if __name__ == "__main__":
