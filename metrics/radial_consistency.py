@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fundus2oct.metrics.interval_inference import finite_vector
 from fundus2oct.metrics.metric_card import MetricCard
 from fundus2oct.metrics.retinal_layers import SEGMENTATION_VERSION, volume_surfaces
 from fundus2oct.metrics.scan_geometry import AXIAL_UM
@@ -62,6 +63,8 @@ def disagreement(profiles: Floats) -> float:
     >>> disagreement(np.tile([1.0, 5.0, 2.0], (6, 1)))
     0.0
     """
+    if profiles.ndim != 2 or min(profiles.shape) < 2 or not np.isfinite(profiles).all():
+        raise ValueError(f"profiles: expected finite (lines, depths), at least 2 of each, found {profiles.shape}")
     k = len(profiles)
     between = k * profiles.mean(axis=0).var(ddof=1)
     within = profiles.var(axis=0, ddof=1).mean()
@@ -105,8 +108,8 @@ def consistency_ratio(generated: ArrayLike, real: ArrayLike) -> float | None:
 
     Near 1: as consistent as real scans. Below 1: smoother, not better, for blur has no speckle to disagree about.
     """
-    reference = float(np.mean(np.asarray(real, dtype=np.float64)))
-    return None if reference <= 0 else float(np.mean(np.asarray(generated, dtype=np.float64))) / reference
+    reference = float(finite_vector(real, "real").mean())
+    return None if reference <= 0 else float(finite_vector(generated, "generated").mean()) / reference
 
 
 CARD = MetricCard(

@@ -15,7 +15,10 @@ from scipy import fft, ndimage
 from fundus2oct.metrics.metric_card import MetricCard
 from fundus2oct.metrics.scan_geometry import N_BSCANS
 from fundus2oct.metrics.tissue_mask import tissue_mask
-from fundus2oct.metrics.volume_pair import check_pair
+from fundus2oct.metrics.volume_pair import check_pair, check_volume
+
+MIN_SIDE: Final = 4
+"""A side must be longer than the structures that count as fine."""
 
 HIGH_PASS_PX: Final = 3.0
 """Standard deviation of the Gaussian whose result is subtracted; layers are thicker, grains smaller."""
@@ -47,7 +50,7 @@ def speckle_error(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> Flo
     Returns:
         (6,) float64, 0 (equal) to 4.605.
     """
-    check_pair(truth, generated)
+    check_pair(truth, generated, min_side=MIN_SIDE)
     return _log_ratio(speckle_contrast(truth), speckle_contrast(generated), CONTRAST_CAP)
 
 
@@ -61,7 +64,7 @@ def sharpness_error(truth: NDArray[np.uint8], generated: NDArray[np.uint8]) -> F
     Returns:
         (6,) float64, 0 (equal) to 9.210.
     """
-    check_pair(truth, generated)
+    check_pair(truth, generated, min_side=MIN_SIDE)
     return _log_ratio(fine_power(truth), fine_power(generated), POWER_CAP)
 
 
@@ -97,9 +100,13 @@ def speckle_contrast(volume: NDArray[np.uint8]) -> Floats:
     3.13, on the grey levels of the display, which are no intensities). The spread is 1.4826 times the median absolute
     deviation: edges of layers, which survive any high pass but fill little of the picture, do not count as grain.
 
+    Args:
+        volume: (6, h, w) uint8.
+
     Returns:
         (6,) float64, at least 0.001, which stands also for a B-scan without tissue.
     """
+    check_volume(volume, "volume", min_side=MIN_SIDE)
     values = []
     for bscan, inside in zip(volume.astype(np.float64), tissue_mask(volume), strict=True):
         grain = (bscan - ndimage.gaussian_filter(bscan, HIGH_PASS_PX))[inside]
@@ -113,9 +120,13 @@ def fine_power(volume: NDArray[np.uint8]) -> Floats:
     Power spectrum of the B-scan under a Hann window (Harris, Proceedings of the IEEE 66, 1978), summed over the band
     and divided by the window's mean square.
 
+    Args:
+        volume: (6, h, w) uint8.
+
     Returns:
         (6,) float64, at least 0.001.
     """
+    check_volume(volume, "volume", min_side=MIN_SIDE)
     h, w = volume.shape[1:]
     window = np.outer(_hann(h), _hann(w))
     frequency = np.hypot(fft.fftfreq(h)[:, None], fft.rfftfreq(w))

@@ -11,9 +11,11 @@ import pytest
 from fundus2oct.metrics import inference
 from fundus2oct.metrics.photograph_use import shuffled_gap
 from fundus2oct.metrics.picture_resize import resized
+from fundus2oct.metrics.radial_consistency import consistency_ratio, disagreement
 from fundus2oct.metrics.reference_inference import real_vs_real
 from fundus2oct.metrics.retinal_layers import volume_surfaces
 from fundus2oct.metrics.section_planes import surfaces
+from fundus2oct.metrics.texture import fine_power, speckle_contrast
 from fundus2oct.metrics.thickening_detection import detection, exact_interval, proportion, wilson_interval
 from fundus2oct.metrics.thickness_agreement import skill
 
@@ -67,6 +69,12 @@ CALLS: dict[str, tuple[Callable[[], Any], str]] = {
     "floats as a volume": (lambda: volume_surfaces(np.ones((6, 64, 64))), "bscan: expected a uint8"),  # type: ignore[arg-type]  # on purpose
     "no B-scans": (lambda: volume_surfaces(np.ones((0, 64, 64), np.uint8)), "volume: expected a uint8 array"),
     "five lines": (lambda: surfaces(np.ones((5, 64, 448), np.uint8)), r"volume: expected shape \(6, h, w\)"),
+    "grain of five lines": (lambda: speckle_contrast(np.ones((5, 9, 9), np.uint8)), r"volume: expected shape \(6"),
+    "grain of floats": (lambda: fine_power(np.ones((6, 9, 9))), "volume: expected a uint8 array"),  # type: ignore[arg-type]  # on purpose
+    "power of three rows": (lambda: fine_power(np.ones((6, 3, 9), np.uint8)), "h and w at least 4"),
+    "profiles of NaN": (lambda: disagreement(np.full((6, 9), NAN)), "profiles: expected finite"),
+    "profiles of one line": (lambda: disagreement(np.ones((1, 9))), "profiles: expected finite"),
+    "a ratio to nothing": (lambda: consistency_ratio([0.1], []), "real: expected a vector"),
     "a short line": (lambda: surfaces(np.ones((6, 64, 200), np.uint8)), "volume: expected 448 columns"),
 }
 
