@@ -16,7 +16,7 @@ from fundus2oct.metrics.metric_card import MetricCard
 RULES = {
     "reacts": (
         "declared to react: at the strongest dose the value is worse than the truth copy's by more than the metric's "
-        "tolerance, and worse than at the mildest dose"
+        "tolerance, and no less so than at the mildest dose, for a metric may be at its worst before"
     ),
     "ignores": "declared to ignore: at every dose the value is within the tolerance of the truth copy's",
     "finite": "every dose has a finite value that rests on as many cases as the truth copy's",
@@ -122,7 +122,7 @@ def _declared(card: MetricCard, fault: Degradation, harm: Sequence[float]) -> li
         if harm[-1] <= card.tolerance:
             told = f"{harm[-1]:.4g} worse at the strongest dose, tolerance {card.tolerance:g}"
             return [f"{card.name} must react to {fault.name} and does not: {told}"]
-        if len(harm) > 1 and harm[-1] <= harm[0]:
+        if harm[-1] < harm[0]:
             told = f"{harm[0]:.4g} worse at the mildest dose, {harm[-1]:.4g} at the strongest"
             return [f"{card.name} must react to {fault.name} in order: {told}"]
     if fault.name in card.ignores and (most := max(harm, key=abs)) and abs(most) > card.tolerance:

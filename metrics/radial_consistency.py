@@ -157,7 +157,7 @@ CARD = MetricCard(
     features_version=FEATURES_VERSION,
     reacts_to=("noise", "constant"),
     ignores=("axial-shift", "bscan-shuffle", "flip"),
-    tolerance=0.02,
+    tolerance=0.002,
     copy_is_best=False,
 )
 """What the boards and result files say of the number."""

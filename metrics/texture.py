@@ -189,7 +189,7 @@ SPECKLE_CARD = MetricCard(
     features_version=FEATURES_VERSION,
     reacts_to=("blur", "noise", "mean-volume", "constant"),
     ignores=("axial-shift",),
-    tolerance=0.05,
+    tolerance=0.01,
 )
 """What the boards and result files say of the number."""
 
