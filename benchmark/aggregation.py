@@ -71,12 +71,13 @@ def _set_aggregate(
     truth, generated = scores.features_truth[card.name], scores.features_generated[card.name]
     if truth is None or generated is None or len(patients) < 2:
         return Aggregate({**counts, "value": None, "reason": "needs at least 2 cases", "uncertainty": None}, {})
-    labels, n = np.unique(patients, return_counts=True)
+    deleted = deletion_groups(patients, card.jackknife_groups)
+    labels, n = np.unique(deleted, return_counts=True)
     try:
         if len(labels) < 3:
             value, delete_one = set_value(card, truth, generated, np.repeat(patients, card.rows)), np.empty(0)
         else:
-            value, delete_one = load_function(card.jackknife or "")(truth, generated, np.repeat(patients, card.rows))
+            value, delete_one = load_function(card.jackknife or "")(truth, generated, np.repeat(deleted, card.rows))
     except ValueError as error:  # a metric that needs more patients than this split has says so
         return Aggregate({**counts, "value": None, "reason": str(error)[:300], "uncertainty": None}, {})
     interval = None
@@ -88,8 +89,31 @@ def _set_aggregate(
         estimand = f"expected {card.abbreviation} at this number of patients, not its value for infinitely many"
         found = inference.jackknife_interval(value, delete_one, level=LEVEL, cases_per_patient=n)
         interval = _uncertainty(found, estimand)
+        if deleted is not patients:
+            interval["method"] += f", {len(labels)} groups of patients"
     entry = {**counts, "value": float(value), "reason": None, "uncertainty": interval}
     return Aggregate(entry, {"patients": labels, "delete_one": delete_one, "n": n})
+
+
+def deletion_groups(patients: NDArray[Any], groups: int | None) -> NDArray[Any]:
+    """What the jackknife deletes: patients, or equal groups of them (Kott, Journal of Official Statistics 17, 2001).
+
+    Args:
+        patients: (n,) labels.
+        groups: most groups, or None for none.
+
+    Returns:
+        (n,) labels: the patients', or ``group-00`` and so on, dealt by a fixed shuffle of the sorted patients, so that
+        every entry of a board has the same.
+
+    >>> deletion_groups(np.array(["b", "a", "b"]), 2).tolist()
+    ['b', 'a', 'b']
+    """
+    names, index = np.unique(patients, return_inverse=True)
+    if groups is None or len(names) <= groups:
+        return patients
+    of_patient = np.random.default_rng(inference.SEED).permutation(len(names)) % groups
+    return np.array([f"group-{group:02d}" for group in of_patient[index]])
 
 
 def _uncertainty(interval: inference.Interval, estimand: str) -> dict[str, Any]:

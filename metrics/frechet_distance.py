@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+JACKKNIFE_GROUPS = 50
+"""Features of single B-scans, six rows an eye, make each deletion dear: beyond so many patients, groups are deleted."""
+
 NEGATIVE_TOLERANCE = 1e-8
 """A result below zero by at most this share of tr S1 + tr S2 is rounding and becomes 0; beyond it is an error."""
 

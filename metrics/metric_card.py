@@ -46,9 +46,11 @@ class MetricCard:
         rows: rows of features that one volume gives.
         jackknife: set level: ``module:attribute``, (truth, generated, patients) with one patient's label a row ->
             value and delete-one-patient values, ordered as ``np.unique(patients)``.
+        jackknife_groups: set level: with more patients than this, so many groups of patients are deleted in turn, for
+            each deletion costs a singular value decomposition of all rows. None: always one patient at a time.
         weights: name of the weights it needs in the registry, or None.
         reacts_to: degradations of the truth (`benchmark.degradations`) that must make the value worse, the strongest
-            dose worse than the mildest; declared beforehand, tried by `bench audit`.
+            dose no less than the mildest; declared beforehand, tried by `bench audit`.
         ignores: degradations that must leave the value where it is, within ``tolerance``.
         tolerance: the largest change, in the metric's own unit, that an audit calls no change.
         copy_is_best: whether a copy of the truth has the value ``best`` and nothing beats it. False for a number that
@@ -77,6 +79,7 @@ class MetricCard:
     features_version: str = ""
     rows: int = 1
     jackknife: str | None = None
+    jackknife_groups: int | None = None
     weights: str | None = None
     reacts_to: tuple[str, ...] = ()
     ignores: tuple[str, ...] = ()

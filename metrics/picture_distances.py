@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from fundus2oct.metrics.frechet_distance import JACKKNIFE_GROUPS
 from fundus2oct.metrics.metric_card import MetricCard
 from fundus2oct.metrics.scan_geometry import N_BSCANS
 from fundus2oct.metrics.weight_registry import EFFICIENTNET_LITE0, INCEPTION, RADIMAGENET, Weights
@@ -138,6 +139,7 @@ def _frechet_card(name: str, title: str, abbreviation: str, of: PictureFeatures)
         features_version=of.version,
         rows=N_BSCANS,
         jackknife="fundus2oct.metrics.frechet_distance:jackknife_frechet",
+        jackknife_groups=JACKKNIFE_GROUPS,
         weights=of.weights.name,
         reacts_to=(
             "blur",

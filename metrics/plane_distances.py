@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from fundus2oct.metrics.frechet_distance import JACKKNIFE_GROUPS
 from fundus2oct.metrics.metric_card import MetricCard
 from fundus2oct.metrics.picture_distances import EFFICIENTNET
 from fundus2oct.metrics.retinal_layers import SEGMENTATION_VERSION
@@ -115,6 +116,7 @@ def _card(
         features_version=version,
         rows=rows,
         jackknife="fundus2oct.metrics.frechet_distance:jackknife_frechet",
+        jackknife_groups=JACKKNIFE_GROUPS,
         weights=EFFICIENTNET.weights.name,
         reacts_to=reacts_to,
         ignores=("patient-shuffle",),

@@ -10,7 +10,7 @@ import mean_features
 import numpy as np
 import pytest
 
-from fundus2oct.benchmark.aggregation import aggregate, make_result
+from fundus2oct.benchmark.aggregation import aggregate, deletion_groups, make_result
 from fundus2oct.benchmark.case_table import Case
 from fundus2oct.benchmark.controls import Controls
 from fundus2oct.benchmark.dataset import Dataset
@@ -19,7 +19,7 @@ from fundus2oct.benchmark.result_file import check_result
 from fundus2oct.benchmark.scoring import CaseScores
 from fundus2oct.metrics import inference
 from fundus2oct.metrics.catalogue import card
-from fundus2oct.metrics.frechet_distance import frechet_distance
+from fundus2oct.metrics.frechet_distance import frechet_distance, jackknife_frechet
 
 PSNR = card("psnr")
 NO_GAP = {"score": "thickness error", "version": "v", "reason": "not measured here", "gap": None}
@@ -150,3 +150,28 @@ def test_eligibility_follows_kind_and_failures(
     eligible = result_of(small, kind=kind, failed=failed)["eligible"]
     assert eligible["value"] is value
     assert words in eligible["reasons"][0]
+
+
+def test_many_patients_are_deleted_in_fixed_equal_groups() -> None:
+    patients = np.repeat([f"p{i:03d}" for i in range(120)], 2)
+    groups = deletion_groups(patients, 50)
+    assert (groups[::2] == groups[1::2]).all()  # a patient stays whole
+    sizes = np.unique(groups, return_counts=True)[1]
+    assert (len(sizes), set(sizes.tolist())) == (50, {4, 6})
+    shuffled = np.random.default_rng(1).permutation(len(patients))
+    assert np.array_equal(deletion_groups(patients[shuffled], 50), groups[shuffled])
+    assert deletion_groups(patients[:100], 50) is not None
+    assert np.array_equal(deletion_groups(patients[:100], 50), patients[:100])
+    assert np.array_equal(deletion_groups(patients, None), patients)
+
+
+def test_groups_give_the_standard_error_of_single_patients() -> None:
+    rng = np.random.default_rng(8)
+    patients = np.arange(300)
+    truth, generated = rng.normal(size=(300, 5)), rng.normal(size=(300, 5)) + 0.3
+    errors = []
+    for labels in (patients, deletion_groups(patients, 50)):
+        value, delete_one = jackknife_frechet(truth, generated, labels)
+        counts = np.unique(labels, return_counts=True)[1]
+        errors.append(inference.jackknife_interval(value, delete_one, cases_per_patient=counts).standard_error)
+    assert errors[1] == pytest.approx(errors[0], rel=0.3)  # 49 degrees of freedom: a standard deviation of 10 %
