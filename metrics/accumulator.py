@@ -6,6 +6,7 @@ depend neither on the order of updates nor on who held which case. A guide is do
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -88,11 +89,13 @@ class SetMetric:
         """The metric on all cases held, as the scorer computes it.
 
         Raises:
-            ValueError: when nothing was added.
+            ValueError: when nothing was added, or too few patients for this metric.
         """
         x, y, patients = self._stacked()
-        if len(np.unique(patients)) < 3:
-            return float(_load(self.card.function)(x, y))
+        if len(np.unique(patients)) < 3:  # too few to delete one
+            function = _load(self.card.function)
+            asks = "patients" in inspect.signature(function).parameters
+            return float(function(x, y, patients) if asks else function(x, y))
         return float(_load(self.card.jackknife or "")(x, y, patients)[0])
 
     def compute_with_jackknife(self) -> tuple[float, NDArray[np.float64]]:

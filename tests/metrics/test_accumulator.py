@@ -12,6 +12,7 @@ import pytest
 from fundus2oct.metrics.accumulator import SetMetric
 from fundus2oct.metrics.frechet_distance import jackknife_frechet
 from fundus2oct.metrics.frechet_video_distance import CARD
+from fundus2oct.metrics.kernel_distance import kernel_distance
 from fundus2oct.metrics.picture_distances import KD_EFFICIENTNET_CARD
 from fundus2oct.metrics.structural_similarity import CARD as SSIM_CARD
 
@@ -76,8 +77,6 @@ def test_a_case_that_comes_again_changed_is_refused() -> None:
 
 def test_metrics_of_single_bscans_keep_six_rows_to_a_case() -> None:
     metric = fill(SetMetric(KD_EFFICIENTNET_CARD, features=rows_of_bscans), range(6, 12), range(6))
-    from fundus2oct.metrics.kernel_distance import kernel_distance
-
     patients = np.repeat(PATIENTS, 6)
     assert metric.compute() == kernel_distance(rows_of_bscans(TRUTH), rows_of_bscans(GENERATED), patients)
 
@@ -101,3 +100,10 @@ def test_the_guides_examples_run() -> None:
     for block in blocks:
         exec(compile(block, str(GUIDE), "exec"), names)
     assert names["value"] == pytest.approx(names["merged_value"])
+
+
+def test_bscans_of_one_patient_are_no_pairs_even_with_two_patients() -> None:
+    metric = SetMetric(KD_EFFICIENTNET_CARD, features=rows_of_bscans)
+    metric.update(TRUTH[:2], GENERATED[:2], case_ids=["a", "b"], patients=["p", "q"])
+    expected = kernel_distance(rows_of_bscans(TRUTH[:2]), rows_of_bscans(GENERATED[:2]), np.repeat([0, 1], 6))
+    assert metric.compute() == expected
