@@ -199,7 +199,7 @@ def score_theirs(side: Side, dataset: Dataset, case: Case, generated: Volume) ->
 
 
 def whole_scoring(dataset: Dataset, cases: list[Case]) -> list[float]:
-    """FVD, SSIM and PSNR of a set in which every generated volume is another eye's, both sides volume by volume.
+    """FVD, SSIM and PSNR of a set in which every generated volume is another eye's, darkened; volume by volume.
 
     Returns:
         How many times faster we are, by the wall, on the three kinds of entry that are printed.
@@ -209,7 +209,7 @@ def whole_scoring(dataset: Dataset, cases: list[Case]) -> list[float]:
     for i, case in enumerate(cases, 1):
         truth = score_ours(ours, dataset, case, previous)
         score_theirs(theirs, dataset, case, previous)
-        previous = truth
+        previous = (truth * 0.85).astype(np.uint8)
         print(f"\r{i} of {len(cases)} volumes", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     distances = []

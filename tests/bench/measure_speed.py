@@ -54,7 +54,7 @@ def main(data: Path, cases: int, runs: int, device: str) -> None:
     print_table(
         [
             at_least("Fréchet step, times faster than sqrtm", frechet, 1000, "{:.0f} x"),
-            at_least("I3D, of the matrix product's rate (processor)", rate / 1e9, limit / 1e9, "{:.0f} GFLOP/s"),
+            at_least("I3D, of the matrix product's rate (one thread)", rate / 1e9, limit / 1e9, "{:.0f} GFLOP/s"),
             at_least("whole scoring, first entry", first, 4, "{:.1f} x"),
             at_least("whole scoring, further entries", further, 4, "{:.1f} x"),
             at_least("whole scoring, further, peers keep the truth too", both_keep, 4, "{:.1f} x"),
