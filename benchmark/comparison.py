@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundus2oct.benchmark.scored_run import ScoredRun, check_comparable
-from fundus2oct.benchmark.scoring import load_function
+from fundus2oct.benchmark.scoring import set_value
 from fundus2oct.metrics import inference
 from fundus2oct.metrics.catalogue import CARDS
 from fundus2oct.metrics.errors import BenchError
@@ -79,8 +79,14 @@ def _set_difference(card: MetricCard, a: ScoredRun, b: ScoredRun) -> inference.D
     of_a, of_b = a.features(card.features_version), b.features(card.features_version)
     if found.interval is None or of_a is None or of_b is None:
         return found
+    patients = of_a[2]
     swapped = inference.swap_test(
-        of_a[0], of_a[1], of_b[1], of_a[2], distance=load_function(card.function), permutations=SWAPS
+        of_a[0],
+        of_a[1],
+        of_b[1],
+        patients,
+        distance=lambda truth, generated: set_value(card, truth, generated, patients),
+        permutations=SWAPS,
     )
     return replace(found, p=swapped.p, test=swapped.test)
 

@@ -18,6 +18,7 @@ from fundus2oct.benchmark.cli import run
 from fundus2oct.benchmark.pairwise_file import check_pairwise, make_document
 from fundus2oct.benchmark.result_file import check_result
 from fundus2oct.benchmark.scored_run import find_scored_runs, read_scored_run
+from fundus2oct.benchmark.scoring import set_value
 from fundus2oct.metrics.catalogue import CARDS
 from fundus2oct.metrics.durable_file import write_json
 from fundus2oct.metrics.errors import BenchError
@@ -177,7 +178,16 @@ def test_a_copy_of_the_truth_gets_no_interval(write: Write) -> None:
     assert "copy of the truth" in fvd["reason"]
 
 
-def test_two_entries_are_tested_by_swaps_where_their_features_were_kept(write: Write) -> None:
+def test_two_entries_are_tested_by_swaps_where_their_features_were_kept(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whose = []
+
+    def noted(card: Any, truth: Any, generated: Any, patients: Any) -> float:
+        whose.append(patients.tolist())
+        return set_value(card, truth, generated, patients)
+
+    monkeypatch.setattr(comparison, "set_value", noted)
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(18, 4))
     runs = [read_scored_run(write("good")), read_scored_run(write("bad", 3.0))]
@@ -191,6 +201,7 @@ def test_two_entries_are_tested_by_swaps_where_their_features_were_kept(write: W
     assert fvd["test"] == "patient swaps"
     assert fvd["p"] < 0.01
     assert fvd["interval"] is not None
+    assert whose[0] == np.repeat(PATIENTS, EYES).tolist()
 
 
 def test_a_missing_value_is_told_with_its_reason(write: Write) -> None:
