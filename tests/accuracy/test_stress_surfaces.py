@@ -20,6 +20,7 @@ def stress() -> Any:
         return importlib.import_module("stress_surfaces")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("disease", "frame"), [("none", 1), ("drusen", 3)])
 def test_surfaces_hold_under_what_the_search_was_not_made_on(stress: Any, disease: str, frame: int) -> None:
     eye, beyond = stress.StressEye(disease, 3), []
