@@ -158,16 +158,7 @@ def peak_memory(data: Path, folder: Path) -> list[float]:
     print("\npeak memory of a fresh process, by number of cases scored")
     peaks = []
     for count in (8, 32, 128):
-        command = [
-            sys.executable,
-            __file__,
-            "--data",
-            str(data),
-            "--only-memory-of",
-            str(count),
-            "--cache",
-            str(folder),
-        ]
+        command = [sys.executable, __file__, str(data), str(count), str(folder)]
         line = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         print(f"  {count:4} cases {line}")
         peaks.append(float(line.split()[0]))
