@@ -1,9 +1,9 @@
 """Do the intervals and tests keep their promises? The simulation whose tables stand in docs/uncertainty.md.
 
-Run by hand: ``python tests/simulation/coverage.py [--fast] [--processes 2]``. It prints progress, takes about a quarter
-of an hour on two cores, and writes its tables between the marks of the page. Every replicate has its own seed, so
-numbers do not depend on processes; Monte-Carlo errors stand beside them. `test_inference_simulation.py` runs a small
-version. The experiments are in `set_experiments` and `case_experiments`, the model in `phantom_model`.
+Run by hand: ``python tests/simulation/coverage.py [--fast] [--only PART] [--processes 2]``. It prints progress, takes
+about half an hour on two cores, and writes its tables between the marks of the page. Every replicate has its own
+seed, so numbers do not depend on processes; Monte-Carlo errors stand beside them. `test_inference_simulation.py` runs
+a small version. The experiments are in `set_experiments` and `case_experiments`, the model in `phantom_model`.
 """
 
 from __future__ import annotations
@@ -30,13 +30,16 @@ PAGE = Path(__file__).parents[2] / "docs" / "uncertainty.md"
 SIZES = {32: 1000, 64: 500, 128: 120}
 """Patients -> replicates of the panel of entries."""
 HEAVY = (64, 250)
-SWAPS = {32: 800, 64: 300}
+SWAPS = {32: (800, 2000), 64: (1600, 1600)}
+"""Patients -> replicates for interchangeable entries, for which the test is exact, and for tied, unlike ones."""
 COLLAPSE = (("phantom", 32, 0.75, 300), ("phantom", 64, 0.9, 300), ("phantom", 64, 0.75, 200), ("1/i", 64, 0.75, 200))
 """Spectrum, patients, spread of the collapsed entry, replicates."""
 CASE_REPLICATES = 3000
 FAMILY_REPLICATES = 2000
-PERMUTATIONS = 199
+PERMUTATIONS = 99
+"""Of each swap test: so few cost power and not level, 5 of 100 are 5 %."""
 CALIBRATION = 600
+PARTS = ("case-metrics", "set-metrics", "swaps", "collapse")
 
 
 def percent(p: float, n: int) -> str:
@@ -157,9 +160,10 @@ def swaps(run: Map, spectrum: Spectrum, scale: float) -> str:
     """False positives of the swap test: interchangeable entries, and entries tied in expectation alone."""
     rows = []
     for patients, replicates in SWAPS.items():
-        n = max(10, int(replicates * scale))
-        panel = set_experiments.calibrated_panel(spectrum, patients, min(CALIBRATION, 20 * n), SEED + 1)
-        for name, pair in (("interchangeable", (panel[1], panel[2])), ("tied, unlike", (panel[1], panel[3]))):
+        panel = set_experiments.calibrated_panel(spectrum, patients, max(50, int(CALIBRATION * scale)), SEED + 1)
+        pairs = {"interchangeable": (panel[1], panel[2]), "tied, unlike": (panel[1], panel[3])}
+        for (name, pair), wanted in zip(pairs.items(), replicates, strict=True):
+            n = max(10, int(wanted * scale))
             tasks = [(spectrum, pair, patients, PERMUTATIONS, [SEED, patients, k]) for k in range(n)]
             p = np.array(list(run(set_experiments.swap_p, tasks)))
             rows.append([name, str(patients), str(n), percent(float(np.mean(p <= 0.05)), n)])
@@ -194,30 +198,35 @@ def collapse(run: Map, spectrum: Spectrum, scale: float) -> str:
     return table(head, rows)
 
 
-def make_tables(run: Map, scale: float, report: Callable[[str], None]) -> dict[str, str]:
-    """All tables by their marks in the page."""
-    spectrum = phantom_model.read_spectrum()
-    found = {"case-coverage": case_coverage(run, scale)}
-    report("case metrics: intervals")
-    found["case-tests"] = case_tests(run, scale)
-    report("case metrics: tests")
-    panels = {}
-    for patients, replicates in SIZES.items():
-        panels[str(patients)] = panel_scores(run, spectrum, patients, max(10, int(replicates * scale)))
-        report(f"panel of {patients} patients")
+def set_metric_tables(run: Map, spectrum: Spectrum, scale: float) -> dict[str, str]:
+    """All tables that rest on panels of eight entries."""
+    panels = {
+        str(patients): panel_scores(run, spectrum, patients, max(10, int(replicates * scale)))
+        for patients, replicates in SIZES.items()
+    }
     heavy = panel_scores(run, replace(spectrum, tails=5.0), HEAVY[0], max(10, int(HEAVY[1] * scale)))
     panels[f"{HEAVY[0]}, heavy tails"] = heavy
-    report("panel with heavy tails")
-    found |= {
+    return {
         "set-differences": set_differences(panels),
         "every-pair": every_pair(panels["64"]),
         "ranks": ranks(panels),
     }
-    report("pairs and ranks")
-    found["swaps"] = swaps(run, spectrum, scale)
-    report("swap tests")
-    found["collapse"] = collapse(run, spectrum, scale)
-    report("collapse")
+
+
+def make_tables(run: Map, scale: float, report: Callable[[str], None], only: str | None) -> dict[str, str]:
+    """The tables of one part, or of all, by their marks in the page."""
+    spectrum = phantom_model.read_spectrum()
+    parts: dict[str, Callable[[], dict[str, str]]] = {
+        "case-metrics": lambda: {"case-coverage": case_coverage(run, scale), "case-tests": case_tests(run, scale)},
+        "set-metrics": lambda: set_metric_tables(run, spectrum, scale),
+        "swaps": lambda: {"swaps": swaps(run, spectrum, scale)},
+        "collapse": lambda: {"collapse": collapse(run, spectrum, scale)},
+    }
+    found: dict[str, str] = {}
+    for name in PARTS:
+        if only in (None, name):
+            found |= parts[name]()
+            report(name)
     return found
 
 
@@ -237,6 +246,7 @@ def main() -> None:
     """Run everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fast", action="store_true", help="a fiftieth of the replicates; prints and writes nothing")
+    parser.add_argument("--only", choices=PARTS, help="one part; the other tables stay as they are")
     parser.add_argument("--processes", type=int, default=2)
     told = parser.parse_args()
     started = time.monotonic()
@@ -248,7 +258,7 @@ def main() -> None:
         os.environ[variable] = "1"  # of the processes started below: they share the cores better than threads
     with multiprocessing.get_context("spawn").Pool(told.processes) as pool:
         run: Any = partial(pool.imap, chunksize=8)
-        tables = make_tables(run, 0.02 if told.fast else 1.0, report)
+        tables = make_tables(run, 0.02 if told.fast else 1.0, report, told.only)
     for name, content in tables.items():
         print(f"\n{name}\n{content}")
     if not told.fast:
