@@ -56,17 +56,19 @@ class Trial:
         dataset: with the audited cases alone in its split.
         split: name of the split.
         seed: of every random number.
-        cards: the metrics, protocols of FVD included.
+        cards: the metrics.
+        protocols: other ways to film six B-scans; scored beside FVD, at each fault's strongest dose alone.
         degradations: the faults.
         truth: metric -> value of a copy of the truth.
         real: metric -> value of other real eyes; empty where the dataset has no training volumes to draw from.
-        degraded: degradation -> metric -> one value a dose; metrics of `PROTOCOL_CARDS` have the strongest alone.
+        degraded: degradation -> metric -> one value a dose, from mild to strong.
     """
 
     dataset: Dataset
     split: str
     seed: int
     cards: tuple[MetricCard, ...]
+    protocols: tuple[MetricCard, ...]
     degradations: tuple[Degradation, ...]
     truth: Mapping[str, Value]
     real: Mapping[str, Value]
@@ -114,7 +116,8 @@ def run_trial(
         dataset=dataset,
         split=split,
         seed=seed,
-        cards=everything,
+        cards=tuple(cards),
+        protocols=tuple(protocols),
         degradations=tuple(degradations),
         truth=truth,
         real=of_real,

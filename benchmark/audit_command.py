@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fundus2oct.benchmark.audit_report import number_text
 from fundus2oct.benchmark.progress import say
 from fundus2oct.metrics.errors import BenchError, BenchErrors, ExitCode
 
@@ -111,8 +112,8 @@ def table_lines(document: dict[str, Any]) -> Iterator[str]:
     for start in range(0, len(shown), COLUMNS):
         block = [document["metrics"][name] for name in shown[start : start + COLUMNS]]
         yield _row("", width, [metric["abbreviation"] for metric in block])
-        yield _row("truth", width, [_number(metric, metric["truth_copy"]) for metric in block])
-        yield _row("real-vs-real", width, [_number(metric, metric["real_vs_real"]) for metric in block])
+        yield _row("truth", width, [number_text(metric, metric["truth_copy"]) for metric in block])
+        yield _row("real-vs-real", width, [number_text(metric, metric["real_vs_real"]) for metric in block])
         for fault in faults:
             yield _row(fault, width, [_cell(metric, metric["degradations"][fault]) for metric in block])
         yield ""
@@ -126,11 +127,7 @@ def _row(name: str, width: int, cells: Sequence[str]) -> str:
 
 
 def _cell(metric: dict[str, Any], found: dict[str, Any]) -> str:
-    return f"{_number(metric, found['values'][-1])} {MARKS[found['verdict']]:1}"
-
-
-def _number(metric: dict[str, Any], value: float | None) -> str:
-    return "none" if value is None else f"{value:.{metric['decimals']}f}"
+    return f"{number_text(metric, found['values'][-1])} {MARKS[found['verdict']]:1}"
 
 
 def _named(known: Sequence[Any], names: str | None, option: str) -> list[Any]:

@@ -103,7 +103,7 @@ def make_document(trial: Trial, *, truth_hash: str, inputs_hash: str, cases_in_s
 
     verdicts = audit_verdicts.judge_trial(trial)
     cases = trial.dataset.split(trial.split)
-    metrics = {card.name: _metric(card, trial, verdicts[card.name]) for card in _cards(trial)}
+    metrics = {card.name: _metric(card, trial, verdicts[card.name]) for card in trial.cards}
     return {
         "schema": SCHEMA_NAME,
         "schema_version": SCHEMA_VERSION,
@@ -120,20 +120,12 @@ def make_document(trial: Trial, *, truth_hash: str, inputs_hash: str, cases_in_s
         "seed": trial.seed,
         "rules": dict(audit_verdicts.RULES),
         "degradations": [_degradation(fault) for fault in trial.degradations],
-        "order": [card.name for card in _cards(trial)],
+        "order": [card.name for card in trial.cards],
         "metrics": metrics,
         "findings": make_findings(trial),
         "broken": [problem for name in metrics for problem in metrics[name]["broken"]],
         "versions": {name: metadata.version(name) for name in COMPONENTS},
     }
-
-
-def _cards(trial: Trial) -> list[MetricCard]:
-    """The metrics of the catalogue; FVD's other protocols stand among the findings."""
-    from fundus2oct.benchmark.audit_protocols import PROTOCOL_CARDS
-
-    others = {card.name for card in PROTOCOL_CARDS}
-    return [card for card in trial.cards if card.name not in others]
 
 
 def _degradation(fault: Degradation) -> dict[str, Any]:
@@ -146,7 +138,17 @@ def _metric(card: MetricCard, trial: Trial, verdicts: dict[str, Verdict]) -> dic
 
     truth = trial.truth[card.name]
     problems = [*judge_truth(card, truth), *(told for verdict in verdicts.values() for told in verdict.broken)]
-    names = ("title", "abbreviation", "unit", "direction", "decimals", "version", "tolerance", "copy_is_best")
+    names = (
+        "title",
+        "abbreviation",
+        "unit",
+        "direction",
+        "decimals",
+        "version",
+        "tolerance",
+        "copy_is_best",
+        "is_signed",
+    )
     real = trial.real.get(card.name)
     return {
         **{name: getattr(card, name) for name in names},

@@ -12,6 +12,7 @@ from typing import Any
 
 from fundus2oct.benchmark.audit import Trial
 from fundus2oct.benchmark.audit_verdicts import harm_of
+from fundus2oct.metrics.metric_card import MetricCard
 
 FILMS = ("fvd", "fvd_repeat3", "fvd_closed")
 PIXELS = ("ssim", "psnr")
@@ -19,7 +20,9 @@ PIXELS = ("ssim", "psnr")
 
 def make_findings(trial: Trial) -> dict[str, Any]:
     """The tables `films`, `pixels_against_fvd` and `crop` of an audit file; null where a metric is missing."""
-    harms = {card.name: found for card in trial.cards if (found := strongest_harms(trial, card.name)) is not None}
+    harms = {
+        card.name: found for card in _cards(trial).values() if (found := strongest_harms(trial, card.name)) is not None
+    }
     return {
         "films": _films(harms),
         "pixels_against_fvd": {name: _tau(harms, "fvd", name) for name in PIXELS},
@@ -29,7 +32,7 @@ def make_findings(trial: Trial) -> dict[str, Any]:
 
 def strongest_harms(trial: Trial, metric: str) -> Mapping[str, float] | None:
     """Degradation -> how much worse than the truth copy at the strongest dose; None where a value is missing."""
-    card = next(card for card in trial.cards if card.name == metric)
+    card = _cards(trial)[metric]
     truth = trial.truth[metric].value
     found = {name: values[metric][-1].value for name, values in trial.degraded.items() if values.get(metric)}
     if truth is None or len(found) < len(trial.degradations) or None in found.values():
@@ -48,6 +51,10 @@ def kendall_tau(a: Sequence[float], b: Sequence[float]) -> float | None:
     if len(set(a)) < 2 or len(set(b)) < 2:
         return None
     return float(stats.kendalltau(a, b).statistic)
+
+
+def _cards(trial: Trial) -> dict[str, MetricCard]:
+    return {card.name: card for card in (*trial.cards, *trial.protocols)}
 
 
 def _films(harms: Mapping[str, Mapping[str, float]]) -> dict[str, Any] | None:
@@ -73,7 +80,7 @@ def _share_of_real(trial: Trial, harms: Mapping[str, Mapping[str, float]], metri
     """Harm of a fault at its strongest dose, over what other real eyes cost; None where either is missing."""
     if metric not in harms or fault not in harms[metric] or metric not in trial.real:
         return None
-    card = next(card for card in trial.cards if card.name == metric)
+    card = _cards(trial)[metric]
     truth, real = trial.truth[metric].value, trial.real[metric].value
     if truth is None or real is None or harm_of(card, truth, real) <= 0:
         return None

@@ -33,19 +33,24 @@ def report_text(document: Audit) -> str:
 def _table(document: Audit, metrics: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield _row("strongest dose of", [metric["abbreviation"] for metric in metrics])
     yield _row("---", ["---:" for _ in metrics])
-    yield _row("nothing: copy of the truth", [_number(metric, metric["truth_copy"]) for metric in metrics])
-    yield _row("other real eyes", [_number(metric, metric["real_vs_real"]) for metric in metrics])
+    yield _row("nothing: copy of the truth", [number_text(metric, metric["truth_copy"]) for metric in metrics])
+    yield _row("other real eyes", [number_text(metric, metric["real_vs_real"]) for metric in metrics])
     for fault in document["degradations"]:
         found = [(metric, metric["degradations"][fault["name"]]) for metric in metrics]
-        yield _row(fault["name"], [FORMS[f["verdict"]].format(_number(m, f["values"][-1])) for m, f in found])
+        yield _row(fault["name"], [FORMS[f["verdict"]].format(number_text(m, f["values"][-1])) for m, f in found])
 
 
 def _row(name: str, cells: Sequence[str]) -> str:
     return f"| {' | '.join([name, *cells])} |"
 
 
-def _number(metric: dict[str, Any], value: float | None) -> str:
-    return "none" if value is None else f"{value:.{metric['decimals']}f}"
+def number_text(metric: dict[str, Any], value: float | None) -> str:
+    """A value with its metric's decimals; no minus before a zero.
+
+    >>> number_text({"decimals": 1}, -0.01), number_text({"decimals": 1}, None)
+    ('0.0', 'none')
+    """
+    return "none" if value is None else f"{round(value, metric['decimals']) + 0.0:.{metric['decimals']}f}"
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ RULES = {
     "ignores": "declared to ignore: at every dose the value is within the tolerance of the truth copy's",
     "finite": "every dose has a finite value that rests on as many cases as the truth copy's",
     "best": "a copy of the truth has the card's best value, and no degradation beats it by more than the tolerance, "
-    "unless the card says that it promises neither",
+    "unless the card promises neither, or is an unbiased estimate that can fall below its best",
     "constant": "a volume of plain grey is worse than a copy of the truth by more than the tolerance",
 }
 
@@ -86,7 +86,7 @@ def harm_of(card: MetricCard, truth: float, value: float) -> float:
 
 
 def judge_trial(trial: Trial) -> dict[str, dict[str, Verdict]]:
-    """Metric -> degradation -> verdict, for every metric of the trial that has all doses."""
+    """Metric -> degradation -> verdict."""
     return {
         card.name: {
             fault.name: judge(card, fault, trial.truth[card.name], trial.degraded[fault.name].get(card.name, ()))
@@ -110,7 +110,7 @@ def _missing(card: MetricCard, fault: Degradation, dose: float, truth: Value, va
 
 def _universal(card: MetricCard, fault: Degradation, harm: Sequence[float]) -> list[str]:
     found = []
-    if card.copy_is_best and min(harm) < -card.tolerance:
+    if card.copy_is_best and not card.is_signed and min(harm) < -card.tolerance:
         found.append(f"{card.name} under {fault.name} is better than for a copy of the truth by {-min(harm):.4g}")
     if fault.name == "constant" and harm[-1] <= card.tolerance:
         found.append(f"{card.name} of plain grey is no worse than of a copy of the truth: {harm[-1]:.4g} worse")

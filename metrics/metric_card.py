@@ -55,6 +55,8 @@ class MetricCard:
         tolerance: the largest change, in the metric's own unit, that an audit calls no change.
         copy_is_best: whether a copy of the truth has the value ``best`` and nothing beats it. False for a number that
             asks no truth, or that is not at its best for the truth itself.
+        is_signed: whether chance can carry it beyond ``best``, as an unbiased estimate of a distance near 0 must be
+            able to: then a copy of the truth has the value ``best``, and other volumes can fall below it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class MetricCard:
     ignores: tuple[str, ...] = ()
     tolerance: float = 0.0
     copy_is_best: bool = True
+    is_signed: bool = False
 
     def __post_init__(self) -> None:
         """A case metric must say what a failure costs; a set metric must say what its features are."""

@@ -207,6 +207,7 @@ def _kernel_card(name: str, title: str, abbreviation: str, of: PictureFeatures) 
         ),
         ignores=("bscan-shuffle",),
         tolerance=0.0005,
+        is_signed=True,
     )
 
 

@@ -213,7 +213,7 @@ def _card(name: str, zone: str, abbreviation: str, radii: str, function: str) ->
         function=f"fundus2oct.metrics.thickness_error:{function}",
         features=ZONES,
         features_version=ZONES_VERSION,
-        reacts_to=("crop", "patient-shuffle", "mean-volume", "constant", "spread-shrunk"),
+        reacts_to=("crop", "patient-shuffle", "mean-volume", "constant"),
         ignores=("axial-shift", "tilt", "gamma", "contrast", "bscan-shuffle", "flip"),
         tolerance=REPEATABILITY_UM,
     )

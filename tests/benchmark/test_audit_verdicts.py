@@ -36,6 +36,7 @@ def judged(values: list[float], **changes: Any) -> Any:
         ([0.0, 0.5, 0.005], {}, "no change"),
         ([0.0, 0.0, -0.02], {"copy_is_best": False}, "better"),
         ([0.0, -0.02, 0.1], {}, "broken"),
+        ([0.0, -0.02, 0.1], {"is_signed": True}, "worse"),
     ],
 )
 def test_the_rules(values: list[float], changes: dict[str, Any], word: str) -> None:
@@ -71,6 +72,7 @@ def test_declarations_change_only_with_the_version() -> None:
             "ignores": sorted(card.ignores),
             "tolerance": card.tolerance,
             "copy_is_best": card.copy_is_best,
+            "is_signed": card.is_signed,
         }
         for card in catalogue.CARDS
     }

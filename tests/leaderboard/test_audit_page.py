@@ -48,7 +48,8 @@ def under(values: Sequence[float | None], verdict: str, broken: Sequence[str] = 
 
 def audited(name: str) -> dict[str, Any]:
     """One metric of the made audit."""
-    names = ("title", "abbreviation", "unit", "direction", "decimals", "version", "tolerance", "copy_is_best")
+    names = ["title", "abbreviation", "unit", "direction", "decimals", "version"]
+    names += ["tolerance", "copy_is_best", "is_signed"]
     blurred, shuffled = VALUES[name]
     ignores = name == "fvd"
     return {
