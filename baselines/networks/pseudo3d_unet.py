@@ -85,11 +85,11 @@ class Condition:
     """What a photograph tells a network.
 
     Attributes:
-        tokens: (batch, m, context_width) float32, from the fundus encoder.
+        tokens: (batch, m, context_width) float32, from the fundus encoder; None without one.
         maps: (batch, 6, map_channels, 1, any width) float32, from the spatial-map encoder; None without one.
     """
 
-    tokens: Tensor
+    tokens: Tensor | None = None
     maps: Tensor | None = None
 
 
@@ -263,8 +263,11 @@ def _by_slice(condition: Condition | None, slices: int) -> tuple[Tensor | None, 
     """Tokens repeated for every sibling (batch * slices, m, width), and maps (batch * slices, channels, 1, w)."""
     if condition is None:
         return None, None
-    tokens = condition.tokens.repeat_interleave(slices, dim=0)
-    return tokens, None if condition.maps is None else condition.maps.flatten(0, 1)
+    tokens, maps = condition.tokens, condition.maps
+    return (
+        None if tokens is None else tokens.repeat_interleave(slices, dim=0),
+        None if maps is None else maps.flatten(0, 1),
+    )
 
 
 def _shape_text(state: dict[str, Tensor], name: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor, nn
+from small_networks import drawn, randomised, without_gradient
 
 from fundus2oct.baselines.networks.pseudo3d_blocks import MapInjection, SliceAttention, SliceConvolution
 from fundus2oct.baselines.networks.pseudo3d_unet import Condition, PseudoUNet, PseudoUNetConfig
@@ -24,19 +24,6 @@ STAGE2 = PseudoUNetConfig(
     map_channels=5,
 )
 STAGE1 = replace(STAGE2, with_slices=False, with_context=False, map_channels=0)
-
-
-def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
-    """The network after some training, as it were: no parameter is zero any more."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator))
-    return network
-
-
-def drawn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def condition(batch: int = 2) -> Condition:
@@ -154,8 +141,7 @@ def test_every_parameter_gets_a_gradient_soon() -> None:
     """After one step away from the zero starts nothing is dead."""
     network = randomised(PseudoUNet(STAGE2))
     network(X, T, condition()).square().mean().backward()
-    dead = [name for name, p in network.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)]
-    assert dead == []
+    assert without_gradient(network) == []
 
 
 def test_stage_1_of_another_shape_is_refused_and_nothing_is_loaded() -> None:
