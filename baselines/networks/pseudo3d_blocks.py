@@ -20,6 +20,10 @@ ANGLE_HARMONICS: Final = 4
 PROFILE_ROWS: Final = 16
 """Rows of a learned row profile; interpolated to the height where it is used."""
 
+LARGEST_ATTENTION_BATCH: Final = 65_535
+"""CUDA's fused attention fails with "invalid configuration argument" beyond it (pytorch issues 142228 and 146704); six
+siblings at every place of a batch of volumes get there."""
+
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
@@ -120,11 +124,18 @@ class Attention(nn.Module):
         normed = self.norm(tokens)
         query = self._heads(self.query(normed))
         key, value = self.key_value(normed if context is None else context).chunk(2, dim=-1)
-        mixed = functional.scaled_dot_product_attention(query, self._heads(key), self._heads(value))
+        mixed = _attended(query, self._heads(key), self._heads(value))
         return torch.as_tensor(tokens + self.output(mixed.transpose(1, 2).flatten(2)))
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:2], -1, self.head_width).transpose(1, 2)
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Fused attention of (n, heads, m, head_width), in as many calls as the kernels' limit asks for."""
+    parts = zip(*(torch.split(x, LARGEST_ATTENTION_BATCH) for x in (query, key, value)), strict=True)
+    mixed = [functional.scaled_dot_product_attention(*part) for part in parts]
+    return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
 
 
 class SpatialAttention(nn.Module):

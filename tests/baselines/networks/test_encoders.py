@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fundus2oct.baselines.networks.backbone_checkpoint import read_backbone_state
 from fundus2oct.baselines.networks.denoiser import Denoiser, DenoiserConfig
+from fundus2oct.baselines.networks.diffusion import Diffusion, DiffusionConfig, diffusion_loss
 from fundus2oct.baselines.networks.fundus_encoder import FundusEncoder, FundusEncoderConfig
 from fundus2oct.baselines.networks.photograph_backbone import PhotographBackbone
 from fundus2oct.baselines.networks.pseudo3d_unet import PseudoUNetConfig
@@ -98,6 +99,25 @@ def test_every_parameter_learns_when_some_photographs_are_taken_away() -> None:
     condition = network.keep_some(network.encode(FUNDUS, STRIPS), torch.tensor([True, False]))
     network(X, T, condition).square().mean().backward()
     assert without_gradient(network) == []
+
+
+def test_denoiser_learns_which_photograph_belongs_to_which_volume() -> None:
+    """At the noisiest step the volume cannot be seen: what the network knows of it, it knows from the photograph."""
+    torch.manual_seed(0)
+    network, diffusion = Denoiser(SMALL), Diffusion(DiffusionConfig())
+    volumes = torch.tensor([-0.8, 0.8])[:, None, None, None, None].expand(2, 6, 1, 8, 12)
+    fundus = torch.stack([torch.full((3, 32, 32), -0.5), torch.full((3, 32, 32), 0.5)])
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
+    losses = []
+    for step in range(40):
+        condition, noise = network.encode(fundus, STRIPS), drawn(2, 6, 1, 8, 12, seed=step)
+        t = torch.tensor([999, 999])
+        loss = diffusion_loss(network, volumes, condition, t=t, noise=noise, diffusion=diffusion)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.1 * losses[0]
 
 
 @pytest.mark.parametrize("change", [{"with_context": False}, {"map_channels": 0}])

@@ -8,6 +8,7 @@ import pytest
 import torch
 from small_networks import drawn, randomised, without_gradient
 
+from fundus2oct.baselines.networks import pseudo3d_blocks
 from fundus2oct.baselines.networks.pseudo3d_blocks import MapInjection, SliceAttention, SliceConvolution
 from fundus2oct.baselines.networks.pseudo3d_unet import Condition, PseudoUNet, PseudoUNetConfig
 from fundus2oct.metrics.errors import BenchError
@@ -115,6 +116,15 @@ def test_slice_layers_commute_with_the_mirror_rule() -> None:
     with torch.no_grad():
         direct, expected = attention(mirrored, 6), mirror_volume(attention(symmetric, 6).numpy())
     torch.testing.assert_close(direct, torch.from_numpy(expected), rtol=0, atol=1e-6)
+
+
+def test_more_places_than_a_fused_kernel_takes_are_attended_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = randomised(SliceAttention(4, 4)), drawn(12, 4, 3, 5)
+    with torch.no_grad():
+        whole = layer(x, 6)
+        monkeypatch.setattr(pseudo3d_blocks, "LARGEST_ATTENTION_BATCH", 7)
+        parts = layer(x, 6)
+    torch.testing.assert_close(parts, whole, rtol=0, atol=1e-6)
 
 
 def test_map_is_added_where_its_column_is() -> None:
