@@ -5,8 +5,11 @@ An entry names a module with two functions::
     fit(training, folder, *, seed, show, ...) -> dict[str, float]      # writes weights, returns what it learned
     make_generator(*, device, folder) -> Generator                     # an entry point in setup.cfg
 
-Settings of its own (a network's number of steps, say) are declared here: they become options of the command and
-keyword arguments of `fit`, and are saved with the fit.
+Settings of its own are declared here: they become options of the command and keyword arguments of `fit`, and are
+saved with the fit.
+
+A learned method trains in steps instead: its module has ``METHOD``, a `training.learned_method.LearnedMethod`, in the
+place of ``fit``, and its settings come from the profiles in `baselines/profiles/`.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ class Method:
         title: its name for readers.
         description: a paragraph for readers of the board.
         settings: what its fit takes beside the common arguments.
+        profiles: names of its shipped profiles; empty for a method that is fitted at once.
+        takes_unpaired: whether it also learns from B-scans that have no photograph.
     """
 
     name: str
@@ -51,7 +56,12 @@ class Method:
     title: str
     description: str
     settings: tuple[Setting, ...] = ()
+    profiles: tuple[str, ...] = ()
+    takes_unpaired: bool = False
 
+
+PROFILES = ("tiny", "demo", "gpu", "as_published")
+"""For tests; two minutes on two cores; eight minutes on one large GPU; the published configuration, for reading."""
 
 METHODS = (
     Method(
@@ -94,7 +104,20 @@ METHODS = (
         "to the retina's shape, penalties chosen by leaving patients out: the expected eye, without speckle.",
     ),
 )
-"""In the order in which one understands them."""
+"""Fitted at once, in the order in which one understands them."""
+
+LEARNED = (
+    Method(
+        name="ddpm",
+        module="fundus2oct.baselines.ddpm",
+        kind="baseline",
+        title="DDPM",
+        description="Denoising diffusion in pixel space at reduced size, given the photograph: a pseudo-3D U-Net with "
+        "attention across the six B-scans, v-prediction, zero terminal signal-to-noise ratio.",
+        profiles=PROFILES,
+    ),
+)
+"""Trained in steps."""
 
 
 def find_method(name: str) -> Method:
@@ -103,9 +126,10 @@ def find_method(name: str) -> Method:
     Raises:
         BenchError: E_NAME, with the nearest name and the list of all; exit code 2.
     """
-    names = [method.name for method in METHODS]
+    methods = (*METHODS, *LEARNED)
+    names = [method.name for method in methods]
     if name in names:
-        return METHODS[names.index(name)]
+        return methods[names.index(name)]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     raise BenchError(
         "E_NAME",

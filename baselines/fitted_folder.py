@@ -31,6 +31,9 @@ TRAINING_FILE = "training.json"
 LEARNED_FILE = "learned.json"
 """What the fit tells about itself: name -> number."""
 
+LEFT_BY_A_KILL = (".lock",)
+"""What a folder may hold whose first file was never written."""
+
 TEAM = "reference"
 VERSIONED = ("fundus2oct", "numpy", "pillow", "scipy")
 
@@ -102,7 +105,7 @@ def already_fitted(out: Path, record: Mapping[str, Any]) -> bool:
     Raises:
         BenchError: E_EXISTS when something else is there, naming what differs.
     """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not out.exists() or (out.is_dir() and not any(path.name not in LEFT_BY_A_KILL for path in out.iterdir())):
         return False
     found = _read_record(out / TRAINING_FILE)
     if found == record:

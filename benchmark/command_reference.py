@@ -31,8 +31,11 @@ def _leaves(name: str, command: click.Command) -> Iterator[tuple[str, click.Comm
     if not isinstance(command, click.Group):
         yield name, command
         return
-    for child_name, child in command.commands.items():
-        yield from _leaves(f"{name} {child_name}", child)
+    context = click.Context(command, info_name=name)
+    for child_name in command.commands or command.list_commands(context):  # the first are in the order of the code
+        child = command.get_command(context, child_name)
+        if child is not None:
+            yield from _leaves(f"{name} {child_name}", child)
 
 
 def reference_text() -> str:

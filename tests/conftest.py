@@ -16,6 +16,8 @@ SLOW_FILES = frozenset(
         "baselines/test_fits.py",
         "baselines/test_generators.py",
         "baselines/test_train_command.py",
+        "baselines/training/test_learned_methods.py",
+        "baselines/training/test_loop.py",
         "benchmark/phantom/test_aptos_export.py",
         "benchmark/phantom/test_cohort.py",
         "benchmark/phantom/test_renderers.py",

@@ -25,6 +25,8 @@ ALLOWED = {
         "benchmark.submission_file",
         "benchmark.fundus_crop",
         "benchmark.progress",
+        "benchmark.folder_lock",
+        "benchmark.picture_file",
         "metrics.scan_geometry",
         *FOUNDATIONS,
     },

@@ -1,0 +1,129 @@
+"""Baseline `ddpm`: denoising diffusion in pixel space at reduced size, given the photograph.
+
+Ho et al., "Denoising diffusion probabilistic models", NeurIPS 2020, with v-prediction and zero terminal
+signal-to-noise ratio (Lin et al., WACV 2024); the network is the pseudo-3D U-Net of `baselines.networks`. One stage of
+training. What it draws is resized to the benchmark's size: finer speckle than its own pixels it cannot draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fundus2oct.baselines.networks.conditioning import ConditioningConfig
+from fundus2oct.baselines.networks.denoiser import DenoiserConfig
+from fundus2oct.baselines.networks.diffusion import DiffusionConfig, SamplingConfig
+from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
+from fundus2oct.baselines.training.encoder_weights import load_encoder
+from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors
+from fundus2oct.baselines.training.learned_method import LearnedMethod
+from fundus2oct.baselines.training.step_random import StepRandom
+from fundus2oct.baselines.training.task import LOSS, Losses, Stage, Update, learnable
+from fundus2oct.baselines.training.train_settings import DataSettings, TrainSettings, check_condition
+from fundus2oct.baselines.training.trained_generator import load_generator
+from fundus2oct.benchmark.generator import Generator
+from fundus2oct.metrics.scan_geometry import N_BSCANS
+
+
+@dataclass(frozen=True, kw_only=True)
+class DdpmSettings:
+    """Settings of `ddpm`.
+
+    Attributes:
+        data, conditioning, train: as for every learned method.
+        denoiser: shape of the networks.
+        diffusion: noise schedule.
+        sampling: how volumes are drawn.
+        patch: side of the squares of pixels that the network sees as one place with so many channels (Hoogeboom et
+            al., "Simple diffusion", ICML 2023): no pixel is lost, and the network costs patch x patch times less.
+        photograph_dropped: chance that training takes the photograph away, for guidance.
+        encoder_weights: checkpoint of the fundus encoder's backbone; empty for none.
+    """
+
+    data: DataSettings
+    train: TrainSettings
+    conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    patch: int = 1
+    photograph_dropped: float = 0.1
+    encoder_weights: str = ""
+
+    def __post_init__(self) -> None:
+        """ValueError where the parts do not fit together."""
+        check_condition(self.conditioning, self.denoiser)
+        self.data.check_divisible(self.patch * 2 ** (len(self.denoiser.unet.multipliers) - 1))
+
+
+class DdpmNetworks(DiffusionNetworks):
+    """Diffusion of pixels, ``patch`` x ``patch`` of them at a place."""
+
+    def __init__(self, settings: DdpmSettings) -> None:
+        self._patch = settings.patch
+        channels = settings.patch**2
+        unet = replace(settings.denoiser.unet, in_channels=channels, out_channels=channels)
+        size = (settings.data.height // settings.patch, settings.data.width // settings.patch)
+        super().__init__(
+            replace(settings.denoiser, unet=unet),
+            settings.diffusion,
+            settings.sampling,
+            (N_BSCANS, channels, *size),
+            settings.photograph_dropped,
+        )
+
+    def patches(self, volume: Tensor) -> Tensor:
+        """(b, 6, 1, h, w) to (b, 6, patch * patch, h / patch, w / patch)."""
+        places = functional.pixel_unshuffle(volume.flatten(0, 1), self._patch)
+        return places.reshape(*volume.shape[:2], *places.shape[1:])
+
+    def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
+        """Volumes for (b, 3, S, S) and (b, 6, 3, k, w), with a seed an eye: (b, 6, 1, h, w)."""
+        drawn = super().draw(fundus, strips, seeds)
+        pixels = functional.pixel_shuffle(drawn.flatten(0, 1), self._patch)
+        return pixels.reshape(*drawn.shape[:2], *pixels.shape[1:])
+
+
+def make_networks(settings: DdpmSettings) -> DdpmNetworks:
+    """The networks that a profile describes."""
+    return DdpmNetworks(settings)
+
+
+class DdpmTask:
+    """Learns to take noise away from volumes."""
+
+    def __init__(self, networks: DdpmNetworks) -> None:
+        self.networks = networks
+        self.companions = nn.Module()
+        self.updates = (Update("denoiser", learnable(networks), self._losses),)
+
+    def _losses(self, batch: Batch, random: StepRandom) -> Losses:
+        return {LOSS: self.networks.loss(self.networks.patches(batch.volume), batch.fundus, batch.strips, random)}
+
+    def sample(self, networks: nn.Module, batch: Batch, seeds: Sequence[int]) -> Tensor:
+        """Volumes of a batch's eyes."""
+        assert isinstance(networks, DdpmNetworks)
+        return networks.draw(batch.fundus, batch.strips, seeds)
+
+
+def stages(settings: DdpmSettings) -> Sequence[Stage]:
+    """One stage."""
+
+    def make_task(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> DdpmTask:
+        networks = make_networks(settings)
+        load_encoder(networks.denoiser, settings.encoder_weights)
+        return DdpmTask(networks)
+
+    return (Stage("volumes", 1.0, make_task),)
+
+
+METHOD = LearnedMethod("ddpm", DdpmSettings, stages)
+
+
+def make_generator(*, device: str, folder: Path) -> Generator:
+    """The trained generator in ``folder``."""
+    return load_generator(METHOD, make_networks, device=device, folder=folder)
