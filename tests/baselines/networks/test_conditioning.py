@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from fundus2oct.baselines.networks.case_noise import batch_noise, case_noise
 from fundus2oct.baselines.networks.conditioning import (
@@ -17,6 +18,7 @@ from fundus2oct.baselines.networks.conditioning import (
     strip_places_um,
 )
 from fundus2oct.benchmark.dataset import Dataset
+from fundus2oct.benchmark.fundus_crop import field_box
 from fundus2oct.metrics.scan_geometry import LATERAL_UM, mirror_fundus, retinal_positions_um
 
 CONFIG = ConditioningConfig(fundus_size=48, along=56, across=4)
@@ -55,6 +57,32 @@ def test_mirrored_phantom_gives_the_mirrored_arrays(tiny_phantom: Dataset) -> No
         mirrored = conditioning_arrays(mirror_fundus(fundus), eye=case.eye, config=CONFIG)
         expected = mirror_arrays(conditioning_arrays(fundus, eye=case.eye, config=CONFIG))
         assert_nearly_equal(mirrored.strips, expected.strips)
+
+
+def fine_structure(profile: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is as wide as a vessel in profiles (6, 448), without the ends."""
+    return (gaussian_filter1d(profile, 2) - gaussian_filter1d(profile, 12))[:, 20:-20]
+
+
+def test_vessels_of_the_strips_cast_the_shadows_of_their_b_scans(tiny_phantom: Dataset) -> None:
+    """With the true centre, a strip and its own B-scan darken in the same columns; run backwards they do not."""
+    forwards, backwards = [], []
+    for case in tiny_phantom.cases:
+        fundus = tiny_phantom.fundus(case)
+        left, top, right, bottom = field_box(fundus)
+        um, x, y = (float(case.columns[name]) for name in ("um_per_px", "scan_centre_x", "scan_centre_y"))
+        offset = (
+            (x - (left + right - 1) / 2) * um * (1 if case.eye == "R" else -1),
+            -(y - (top + bottom - 1) / 2) * um,
+        )
+        config = ConditioningConfig(along=448, across=1, centre_offset_um=offset)
+        green = conditioning_arrays(fundus, eye=case.eye, config=config).strips[:, 1, 0].astype(np.float64)
+        depth = canonical_volume(tiny_phantom.volume(case), eye=case.eye)[:, 200:].mean(axis=1)
+        for found, order in ((forwards, 1), (backwards, -1)):
+            pairs = zip(fine_structure(green), fine_structure(depth[:, ::order]), strict=True)
+            found.append(np.mean([np.corrcoef(a, b)[0, 1] for a, b in pairs]))
+    assert np.mean(forwards) > 0.05
+    assert np.mean(forwards) > np.mean(backwards) + 0.05
 
 
 def test_left_eye_is_shown_as_the_right_eye_in_its_mirror() -> None:
