@@ -108,6 +108,15 @@ METHODS = (
 
 LEARNED = (
     Method(
+        name="gan",
+        module="fundus2oct.baselines.gan",
+        kind="baseline",
+        title="Conditional GAN",
+        description="A generator from the photograph, the strips under the scan lines and noise to the volume, and a "
+        "discriminator of patches: absolute error and adversarial loss, in the style of pix2pix in three dimensions.",
+        profiles=PROFILES,
+    ),
+    Method(
         name="ddpm",
         module="fundus2oct.baselines.ddpm",
         kind="baseline",
@@ -115,6 +124,16 @@ LEARNED = (
         description="Denoising diffusion in pixel space at reduced size, given the photograph: a pseudo-3D U-Net with "
         "attention across the six B-scans, v-prediction, zero terminal signal-to-noise ratio.",
         profiles=PROFILES,
+    ),
+    Method(
+        name="ldm",
+        module="fundus2oct.baselines.ldm",
+        kind="baseline",
+        title="Latent diffusion",
+        description="In the style of the winner of APTOS-2024: an autoencoder of B-scans, diffusion of single B-scans "
+        "in its latents, then of volumes given the photograph, with attention across the six B-scans.",
+        profiles=PROFILES,
+        takes_unpaired=True,
     ),
 )
 """Trained in steps."""

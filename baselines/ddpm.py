@@ -115,7 +115,7 @@ def stages(settings: DdpmSettings) -> Sequence[Stage]:
 
     def make_task(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> DdpmTask:
         networks = make_networks(settings)
-        load_encoder(networks.denoiser, settings.encoder_weights)
+        load_encoder(networks.denoiser.fundus_encoder, settings.encoder_weights)
         return DdpmTask(networks)
 
     return (Stage("volumes", 1.0, make_task),)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors
@@ -47,8 +47,8 @@ class StageRun:
     ) -> None:
         self.task, self.step = task, 0
         self._key, self._eyes, self._settings, self._processes = key, eyes, settings, processes
-        task.networks.to(processes.device).train()
-        task.companions.to(processes.device).train()
+        for module in (task.networks, task.companions):
+            _with_channels_last(module.to(processes.device).train())
         decay = get_ema_multi_avg_fn(settings.ema)  # type: ignore[no-untyped-call]  # torch's own
         self.averaged = AveragedModel(task.networks, multi_avg_fn=decay)
         self.averaged.eval()
@@ -139,3 +139,10 @@ class StageRun:
         self.averaged.load_state_dict(state["averaged"])
         for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
+
+
+def _with_channels_last(module: nn.Module) -> None:
+    """Lay out the kernels of convolutions in a plane so that channels are neighbours in memory: up to twice as fast."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,257 @@
+"""Baseline `ldm`: latent diffusion in the style of the winner of APTOS-2024 (arXiv 2506.07542, Algorithm 1).
+
+Three stages of training. `autoencoder`: a KL autoencoder of single B-scans (Rombach et al., "High-resolution image
+synthesis with latent diffusion models", CVPR 2022), with a discriminator of patches where it is asked for. `slices`:
+unconditional diffusion of single B-scans in its latents, whose scale is measured and not copied. `volumes`: the same
+network with layers across the B-scans and the photograph, which starts exactly where `slices` ended, on pairs. The
+first two learn from B-scans without photographs too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fundus2oct.baselines.networks.autoencoder import Autoencoder, AutoencoderConfig, autoencoder_loss
+from fundus2oct.baselines.networks.conditioning import ConditioningConfig
+from fundus2oct.baselines.networks.denoiser import DenoiserConfig
+from fundus2oct.baselines.networks.diffusion import DiffusionConfig, SamplingConfig
+from fundus2oct.baselines.networks.pix2pix3d import (
+    PatchDiscriminator,
+    PatchDiscriminatorConfig,
+    discriminator_loss,
+    generator_loss,
+)
+from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
+from fundus2oct.baselines.training.encoder_weights import load_encoder
+from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors, as_network_values
+from fundus2oct.baselines.training.learned_method import LearnedMethod
+from fundus2oct.baselines.training.step_random import StepRandom
+from fundus2oct.baselines.training.task import LOSS, Losses, Stage, Task, Update, learnable
+from fundus2oct.baselines.training.train_settings import DataSettings, TrainSettings, check_condition
+from fundus2oct.baselines.training.trained_generator import load_generator
+from fundus2oct.benchmark.generator import Generator
+from fundus2oct.metrics.scan_geometry import N_BSCANS
+
+AUTOENCODER, SLICES, VOLUMES = "autoencoder", "slices", "volumes"
+ENCODED_AT_ONCE = 8
+"""Eyes whose latents are computed together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LdmShares:
+    """Parts of the budget that the stages take; ``slices`` may be 0: the last stage then starts from nothing."""
+
+    autoencoder: float = 0.3
+    slices: float = 0.3
+    volumes: float = 0.4
+
+    def __post_init__(self) -> None:
+        """ValueError where the parts do not make a whole."""
+        parts = (self.autoencoder, self.slices, self.volumes)
+        if abs(sum(parts) - 1) > 1e-6 or min(parts) < 0 or 0 in (self.autoencoder, self.volumes):
+            raise ValueError(f"shares: expected parts that add up to 1, found {parts}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LdmSettings:
+    """Settings of `ldm`.
+
+    Attributes:
+        data, conditioning, train: as for every learned method.
+        shares: the stages' parts of the budget.
+        autoencoder: shape of the autoencoder; its channels of the latent are those of the denoiser.
+        kl_weight: weight of the divergence in the autoencoder's loss.
+        adversarial_weight: weight of the adversarial term in it; 0 trains no discriminator.
+        discriminator: shape of that discriminator; it sees no photograph.
+        denoiser: shape of the networks of `volumes`; `slices` has those parts of it that need no photograph.
+        diffusion: noise schedule.
+        sampling: how latents are drawn.
+        photograph_dropped: chance that training takes the photograph away, for guidance.
+        encoder_weights: checkpoint of the fundus encoder's backbone; empty for none.
+    """
+
+    data: DataSettings
+    train: TrainSettings
+    conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
+    shares: LdmShares = field(default_factory=LdmShares)
+    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    kl_weight: float = 1e-6
+    adversarial_weight: float = 0.0
+    discriminator: PatchDiscriminatorConfig = field(default_factory=PatchDiscriminatorConfig)
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    photograph_dropped: float = 0.1
+    encoder_weights: str = ""
+
+    def __post_init__(self) -> None:
+        """ValueError where the parts do not fit together."""
+        check_condition(self.conditioning, self.denoiser)
+        self.data.check_divisible(self.autoencoder.factor * 2 ** (len(self.denoiser.unet.multipliers) - 1))
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """Of one eye: (6, channels, h, w)."""
+        factor = self.autoencoder.factor
+        return N_BSCANS, self.autoencoder.latent_channels, self.data.height // factor, self.data.width // factor
+
+
+class AutoencoderTask:
+    """Learns to take B-scans to latents and back."""
+
+    def __init__(self, settings: LdmSettings) -> None:
+        self._autoencoder = Autoencoder(settings.autoencoder)
+        self.networks = nn.ModuleDict({AUTOENCODER: self._autoencoder})
+        self.companions = PatchDiscriminator(replace(settings.discriminator, with_strips=False))
+        self._settings = settings
+        judge = Update("discriminator", learnable(self.companions), self._discriminator_losses)
+        own = Update("autoencoder", learnable(self._autoencoder), self._autoencoder_losses)
+        self.updates = (judge, own) if settings.adversarial_weight else (own,)
+
+    def _noise(self, batch: Batch, random: StepRandom) -> Tensor:
+        return random.normal((len(batch.volume), *self._settings.latent_shape))
+
+    def _discriminator_losses(self, batch: Batch, random: StepRandom) -> Losses:
+        with torch.no_grad():
+            made, _ = self._autoencoder(batch.volume, self._noise(batch, random))
+        real, generated = (self.companions(volume, batch.strips).float() for volume in (batch.volume, made))
+        return {LOSS: discriminator_loss(real, generated)}
+
+    def _autoencoder_losses(self, batch: Batch, random: StepRandom) -> Losses:
+        made, posterior = self._autoencoder(batch.volume, self._noise(batch, random))
+        weight = self._settings.adversarial_weight
+        adversarial = generator_loss(self.companions(made, batch.strips).float()) if weight else None
+        return autoencoder_loss(
+            batch.volume,
+            made,
+            posterior,
+            kl_weight=self._settings.kl_weight,
+            adversarial=adversarial,
+            adversarial_weight=weight,
+        )
+
+    def sample(self, networks: nn.Module, batch: Batch, seeds: Sequence[int]) -> Tensor:
+        """The B-scans of a batch, encoded and decoded."""
+        assert isinstance(networks, nn.ModuleDict)
+        made, _ = networks[AUTOENCODER](batch.volume)
+        return torch.as_tensor(made)
+
+
+class LdmNetworks(nn.Module):
+    """What generates: a denoiser of latents, and the autoencoder, which learns no more."""
+
+    def __init__(self, settings: LdmSettings, *, with_photograph: bool = True) -> None:
+        super().__init__()
+        self.autoencoder = Autoencoder(settings.autoencoder).requires_grad_(False)
+        self.diffusion = DiffusionNetworks(
+            _denoiser(settings, with_photograph),
+            settings.diffusion,
+            settings.sampling,
+            settings.latent_shape,
+            settings.photograph_dropped,
+        )
+
+    def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
+        """Volumes for (b, 3, S, S) and (b, 6, 3, k, w), with a seed an eye: (b, 6, 1, h, w)."""
+        latents = self.diffusion.draw(fundus, strips, seeds)
+        return self.autoencoder.decode(self.autoencoder.from_unit(latents))
+
+
+def _denoiser(settings: LdmSettings, with_photograph: bool) -> DenoiserConfig:
+    """The shape of a stage's denoiser: without photograph it has no layers across the B-scans either."""
+    channels = settings.autoencoder.latent_channels
+    unet = replace(settings.denoiser.unet, in_channels=channels, out_channels=channels)
+    if not with_photograph:
+        unet = replace(unet, with_slices=False, with_context=False, map_channels=0)
+    return replace(settings.denoiser, unet=unet)
+
+
+def make_networks(settings: LdmSettings) -> LdmNetworks:
+    """The networks that a profile describes."""
+    return LdmNetworks(settings)
+
+
+class LatentTask:
+    """Learns to take noise away from latents; the eyes' latents are computed once."""
+
+    def __init__(self, networks: LdmNetworks, eyes: EyeTensors) -> None:
+        self.networks = networks.to(eyes.volume.device)
+        self.companions = nn.Module()
+        self.updates = (Update("denoiser", learnable(networks), self._losses),)
+        self._mean, self._spread = _latents(networks.autoencoder, eyes)
+
+    def _losses(self, batch: Batch, random: StepRandom) -> Losses:
+        mean, spread = (part[batch.variant, batch.index] for part in (self._mean, self._spread))
+        latents = self.networks.autoencoder.to_unit(mean + spread * random.normal(mean.shape))
+        return {LOSS: self.networks.diffusion.loss(latents, batch.fundus, batch.strips, random)}
+
+    def sample(self, networks: nn.Module, batch: Batch, seeds: Sequence[int]) -> Tensor:
+        """Volumes of a batch's eyes."""
+        assert isinstance(networks, LdmNetworks)
+        return networks.draw(batch.fundus, batch.strips, seeds)
+
+
+@torch.no_grad()
+def _latents(autoencoder: Autoencoder, eyes: EyeTensors) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of all latents, in the autoencoder's units: two of (v, n, 6, channels, h, w)."""
+    parts: list[tuple[Tensor, Tensor]] = []
+    for volumes in torch.split(eyes.volume.flatten(0, 1), ENCODED_AT_ONCE):
+        posterior = autoencoder.encode(as_network_values(volumes).unsqueeze(2))
+        parts.append((posterior.mean, torch.exp(0.5 * posterior.log_variance)))
+    mean, spread = (torch.cat(side) for side in zip(*parts, strict=True))
+    shape = (*eyes.volume.shape[:2], *mean.shape[1:])
+    return mean.reshape(shape), spread.reshape(shape)
+
+
+def stages(settings: LdmSettings) -> Sequence[Stage]:
+    """Autoencoder, single B-scans, volumes."""
+
+    def autoencoder(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
+        return AutoencoderTask(settings)
+
+    def slices(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
+        networks = LdmNetworks(settings, with_photograph=False)
+        _take_autoencoder(networks, learned, eyes)
+        return LatentTask(networks, eyes)
+
+    def volumes(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
+        networks = make_networks(settings)
+        if settings.encoder_weights:
+            load_encoder(networks.diffusion.denoiser.fundus_encoder, settings.encoder_weights)
+        _take_autoencoder(networks, learned, eyes)
+        if started := _below(learned, "diffusion.denoiser.unet."):
+            networks.diffusion.denoiser.unet.load_stage1(started)
+        return LatentTask(networks, eyes)
+
+    shares = settings.shares
+    every = (
+        Stage(AUTOENCODER, shares.autoencoder, autoencoder, shows="reconstructed", takes_unpaired=True),
+        Stage(SLICES, shares.slices, slices, shows="drawn without a photograph", takes_unpaired=True),
+        Stage(VOLUMES, shares.volumes, volumes),
+    )
+    return tuple(stage for stage in every if stage.share)
+
+
+def _take_autoencoder(networks: LdmNetworks, learned: Mapping[str, Tensor], eyes: EyeTensors) -> None:
+    """Take over the autoencoder; its latents' scale is measured on these eyes where no stage before has done so."""
+    networks.to(eyes.volume.device).autoencoder.load_state_dict(_below(learned, f"{AUTOENCODER}."))
+    if not _below(learned, "diffusion."):
+        volumes = torch.split(eyes.volume[0], ENCODED_AT_ONCE)
+        networks.autoencoder.measure_latents(as_network_values(part).unsqueeze(2) for part in volumes)
+
+
+def _below(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+
+METHOD = LearnedMethod("ldm", LdmSettings, stages)
+
+
+def make_generator(*, device: str, folder: Path) -> Generator:
+    """The trained generator in ``folder``."""
+    return load_generator(METHOD, make_networks, device=device, folder=folder)
