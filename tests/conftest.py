@@ -18,6 +18,7 @@ SLOW_FILES = frozenset(
         "baselines/test_train_command.py",
         "baselines/training/test_learned_methods.py",
         "baselines/training/test_loop.py",
+        "baselines/training/test_processes.py",
         "benchmark/phantom/test_aptos_export.py",
         "benchmark/phantom/test_cohort.py",
         "benchmark/phantom/test_renderers.py",

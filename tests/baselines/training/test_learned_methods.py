@@ -117,6 +117,19 @@ def test_mirrored_photograph_of_the_other_eye_gives_the_mirrored_volume(
     np.testing.assert_array_equal(left, mirror_volume(right))
 
 
+def test_trained_folder_generates_in_a_worker(trained: Path, eyes: Dataset, tmp_path: Path) -> None:
+    line = ["generate", str(trained / "ddpm"), "--data", str(eyes.folder), "--out", str(tmp_path), "--device", "cpu"]
+    assert run(line) == 0
+    case = eyes.split("test")[0]
+    summary = json.loads((tmp_path / "run.json").read_text())
+    written = np.load(tmp_path / "volumes" / f"{case.case_id}.npy")
+    planned = json.loads((tmp_path / "plan.json").read_text())["cases"]
+    seed = next(one["seed"] for one in planned if one["case_id"] == case.case_id)
+    here = make(trained / "ddpm", LEARNED[1]).generate(eyes.fundus(case), eye=case.eye, seed=seed)  # type: ignore[arg-type]
+    assert not summary["cases"][case.case_id]["code"]
+    assert np.abs(written.astype(int) - here).max() <= 1  # another number of threads may round otherwise
+
+
 @each_method
 def test_trained_folder_is_a_valid_submission(method: Method, trained: Path) -> None:
     submission = read_submission(trained / method.name)
