@@ -41,6 +41,10 @@ _MIN_DEPTH_UM: Final = 300.0
 _MIN_WIDTH_UM: Final = 500.0
 
 
+LEAST_SPAN: Final = 1e-3
+"""Grey levels between dark and bright of a picture that is plain: nothing is divided by less."""
+
+
 def segment_surfaces(bscan: NDArray[np.uint8], *, axial_um: float, lateral_um: float) -> tuple[Floats, Floats]:
     """Rows of the inner limiting membrane and of Bruch's membrane in every column of a B-scan.
 
@@ -103,7 +107,7 @@ def _scaled(grey: Floats, axial_um: float, lateral_um: float) -> tuple[Scan, Flo
     """Shares of the span between dark and bright, picture and coarse grid; and that span."""
     grid = coarse_grid(Scan(grey, axial_um, lateral_um))
     dark, bright = np.quantile(grid, (0.10, 0.97))
-    span = max(float(bright - dark), np.finfo(np.float64).tiny)
+    span = max(float(bright - dark), LEAST_SPAN)
     return Scan((grey - dark) / span, axial_um, lateral_um), np.clip((grid - dark) / span, 0.0, 1.2), span
 
 

@@ -164,6 +164,14 @@ def test_a_retina_upside_down_is_none(scans: dict[str, list[PhantomScan]], rende
         assert np.isnan(segment_surfaces(np.ascontiguousarray(bscan), **FINAL)[0]).all()
 
 
+def test_a_plain_picture_with_one_dark_pixel_has_no_surfaces() -> None:
+    plain = np.full((8, 17), 4, np.uint8)
+    plain[0, 0] = 0
+    ilm, bm = segment_surfaces(plain, axial_um=38.0, lateral_um=30.0)
+    assert np.isnan(ilm).all()
+    assert np.isnan(bm).all()
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     bscan=arrays.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 50))),
