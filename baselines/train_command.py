@@ -139,7 +139,7 @@ def _training_options(method: Method) -> list[click.Parameter]:
 
 
 def _unpaired_option() -> list[click.Parameter]:
-    folder = click.Path(path_type=Path, exists=True, file_okay=False)
+    folder = click.Path(path_type=Path)
     told = "Folder of B-scans (PNG, JPEG) without photographs to learn from too; may be given several times."
     return [click.Option(["--unpaired"], type=folder, multiple=True, metavar="DIR", help=told)]
 

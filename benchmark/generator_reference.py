@@ -153,8 +153,9 @@ def _code_hash(target: str, folder: Path) -> str | None:
 def _source_files(module: str, folder: Path) -> Iterator[tuple[str, Path]]:
     parts = module.split(".")
     if parts[0] == "fundus2oct":
-        for path in sorted(Path(__file__).parent.parent.joinpath(*parts[1:-1]).glob("*.py")):
-            yield path.name, path
+        package = Path(__file__).parent.parent.joinpath(*parts[1:-1])
+        for path in sorted(package.rglob("*.py")):
+            yield path.relative_to(package).as_posix(), path
         return
     importlib.invalidate_caches()
     spec = importlib.machinery.PathFinder.find_spec(parts[0], [str(folder), *sys.path])

@@ -170,6 +170,21 @@ def test_mirror_image_is_that_of_photograph_strips_and_volume_together(method: M
         np.testing.assert_array_equal(flipped, field[..., ::-1])
 
 
+def test_unpaired_bscans_are_learned_from_and_recorded(
+    eyes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    line = ["train", "ldm", "--data", str(eyes.folder), "--out", str(tmp_path / "out"), "--profile", "tiny"]
+    line += ["--max-steps", "4", "--device", "cpu", "--unpaired"]
+    assert run([*line, str(tmp_path / "empty")]) == 3
+    assert "E_MISSING: too few B-scans" in capsys.readouterr().err
+    assert run([*line, str(eyes.folder / "oct")]) == 0
+    pictures = len(list((eyes.folder / "oct").rglob("*.png")))
+    assert json.loads((tmp_path / "out" / "training.json").read_text())["unpaired"]["bscans"] == pictures
+    assert run([*line, str(eyes.folder / "oct" / "toy-train-000")]) == 3
+    assert "other unpaired" in capsys.readouterr().err
+
+
 @each_method
 def test_command_trains_and_finds_the_work_done(
     method: Method, eyes: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
