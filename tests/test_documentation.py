@@ -5,14 +5,13 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from command_lines import parse
 
-from fundus2oct.benchmark.cli import bench
 from fundus2oct.benchmark.command_reference import leaf_commands, reference_text
 
 ROOT = Path(__file__).parent.parent
@@ -23,18 +22,6 @@ COMMANDS = dict(leaf_commands())
 
 def examples(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip().startswith("bench ")]
-
-
-def parse(line: str) -> None:
-    """Parse a command line down to the last command, without running it."""
-    arguments = shlex.split(line, comments=True)[1:]
-    context = bench.make_context("bench", arguments)
-    command: click.Command = bench
-    while isinstance(command, click.Group):
-        rest = [*context._protected_args, *context.args]
-        _, found, rest = command.resolve_command(context, rest)
-        assert found is not None
-        command, context = found, found.make_context(found.name, rest, parent=context)
 
 
 def modules() -> Iterator[str]:
