@@ -121,7 +121,7 @@ class Pix2PixGenerator(nn.Module):
         self.fundus_encoder = FundusEncoder(config.fundus, config.embedding_width)
         self.angle_embedding = AngleEmbedding(config.embedding_width)
         self.map_encoder = SpatialMapEncoder(config.maps)
-        self.start = nn.Parameter(torch.randn(1, widths[-1], config.height // factor, 1))
+        self.start = nn.Parameter(torch.randn(1, widths[-1], config.height // factor, config.width // factor))
         self.levels = nn.ModuleList(DecoderLevel(config, level) for level in range(len(widths)))
         self.upsamples = nn.ModuleList(Upsample(widths[i + 1], widths[i]) for i in range(len(widths) - 1))
         self.last = nn.Sequential(group_norm(widths[0]), nn.SiLU(), nn.Conv2d(widths[0], 1, 3, padding=1), nn.Tanh())
@@ -143,7 +143,7 @@ class Pix2PixGenerator(nn.Module):
         whole = self.fundus_encoder(fundus).mean(dim=1)
         embedding = (whole[:, None] + self.angle_embedding()[None]).flatten(0, 1)
         maps, flat = self.map_encoder(strips).flatten(0, 1), noise.flatten(0, 1)
-        x = self.start.expand(len(flat), -1, -1, self.config.width >> len(self.upsamples))
+        x = self.start.expand(len(flat), -1, -1, -1)
         for level in reversed(range(len(self.levels))):
             x = self.levels[level](x, maps, flat, embedding)
             x = self.upsamples[level - 1](x) if level else x

@@ -17,7 +17,7 @@ from fundus2oct.baselines.training.eye_tensors import Batch, as_pixels
 
 FRAMES: Final = (0, 2, 3)
 EYES: Final = 4
-ROW, COLUMN, GAP, TITLE = 160, 224, 6, 26
+ROW, COLUMN, GAP, TITLE = 160, 224, 6, 48
 
 
 def draw_sheet(batch: Batch, drawn: Tensor, *, title: str) -> Image.Image:
@@ -33,8 +33,8 @@ def draw_sheet(batch: Batch, drawn: Tensor, *, title: str) -> Image.Image:
     words = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(15)
     words.text((4, 4), title, fill="#eef2f6", font=font)
-    words.text((ROW + GAP, 4), "real", fill="#9fb0c0", font=font)
-    words.text((ROW + GAP + len(FRAMES) * (COLUMN + GAP), 4), "drawn", fill="#9fb0c0", font=font)
+    words.text((ROW + GAP, 26), "real", fill="#9fb0c0", font=font)
+    words.text((ROW + GAP + len(FRAMES) * (COLUMN + GAP), 26), "drawn", fill="#9fb0c0", font=font)
     for number in range(len(drawn)):
         top = TITLE + number * (ROW + GAP)
         sheet.paste(_photograph(batch.fundus[number]), (0, top))
