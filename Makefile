@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BENCH := .venv/bin/bench
 DEVICE ?= cpu
+PROFILE ?= gpu
+DATA ?= v1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test quick check docs bench system view clean install
+.PHONY: demo test quick check docs bench train-reference system view clean install
 
 demo: .venv/installed
 	$(BENCH) demo --out demo
@@ -36,7 +38,14 @@ bench: export OPENBLAS_NUM_THREADS = 2
 bench: .venv/installed-peers demo/data/dataset.toml
 	$(BENCH) weights install i3d
 	.venv/bin/python tests/bench/measure_help.py
+	.venv/bin/python -u tests/bench/measure_baselines.py --device $(DEVICE)
 	.venv/bin/python -u tests/bench/measure_speed.py --device $(DEVICE)
+
+# The learned reference rows and their ablations: trains, generates, scores, files the records, draws sample sheets.
+# For a machine with a GPU; PROFILE=demo DATA=mini is for a processor. Running it again goes on.
+train-reference: .venv/installed
+	.venv/bin/python -m fundus2oct.baselines.reference_runs --profile $(PROFILE) --data $(DATA) \
+		--out runs/reference-$(notdir $(DATA))-$(PROFILE)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
