@@ -122,7 +122,7 @@ LEARNED = (
         kind="baseline",
         title="DDPM",
         description="Denoising diffusion in pixel space at reduced size, given the photograph: a pseudo-3D U-Net with "
-        "attention across the six B-scans, v-prediction, zero terminal signal-to-noise ratio.",
+        "attention across the six B-scans, a schedule that ends in pure noise.",
         profiles=PROFILES,
     ),
     Method(

@@ -1,7 +1,7 @@
 """Baseline `ddpm`: denoising diffusion in pixel space at reduced size, given the photograph.
 
-Ho et al., "Denoising diffusion probabilistic models", NeurIPS 2020, with v-prediction and zero terminal
-signal-to-noise ratio (Lin et al., WACV 2024); the network is the pseudo-3D U-Net of `baselines.networks`. One stage of
+Ho et al., "Denoising diffusion probabilistic models", NeurIPS 2020, with zero terminal signal-to-noise ratio (Lin et
+al., WACV 2024) and v- or x0-prediction; the network is the pseudo-3D U-Net of `baselines.networks`. One stage of
 training. What it draws is resized to the benchmark's size: finer speckle than its own pixels it cannot draw.
 """
 
