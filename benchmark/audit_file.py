@@ -7,15 +7,12 @@ checking, all that the board needs, load neither torch nor numpy.
 
 from __future__ import annotations
 
-import functools
-import json
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fundus2oct.benchmark import picture_file
-from fundus2oct.metrics.durable_file import canonical_json, write_json
-from fundus2oct.metrics.errors import BenchError
+from fundus2oct.benchmark.schema_file import SchemaFile
+from fundus2oct.metrics.durable_file import write_json
 
 if TYPE_CHECKING:
     from fundus2oct.benchmark.audit import Trial
@@ -32,45 +29,17 @@ COMPONENTS = ("fundus2oct", "numpy", "scipy", "torch", "pillow")
 Audit = dict[str, Any]
 
 
-@functools.cache
-def audit_schema() -> Audit:
-    """The JSON Schema (draft 2020-12) of an audit file."""
-    text = resources.files("fundus2oct.benchmark").joinpath("audit.schema.json").read_text("utf-8")
-    schema: Audit = json.loads(text)
-    return schema
+FILE = SchemaFile("audit", SCHEMA_VERSION, MAX_BYTES)
 
 
 def check_audit(document: Any, *, where: str | Path) -> Audit:
-    """Return ``document`` if it obeys the schema.
-
-    Raises:
-        BenchError: E_SCHEMA with the first broken rule; E_VERSION for a file of a newer harness.
-    """
-    from jsonschema import Draft202012Validator
-
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        expected = f"schema version <= {SCHEMA_VERSION}"
-        raise BenchError("E_VERSION", "newer file", where=where, expected=expected, fix="update fundus2oct")
-    errors = sorted(Draft202012Validator(audit_schema()).iter_errors(document), key=lambda e: e.json_path)
-    if errors:
-        raise BenchError("E_SCHEMA", errors[0].message[:300], where=f"{where}, {errors[0].json_path}")
-    return document  # type: ignore[no-any-return]  # the schema has just said that it is an object
+    """Return ``document`` if it obeys the schema; raises what `SchemaFile.check` does."""
+    return FILE.check(document, where=where)
 
 
 def read_audit(path: Path) -> Audit:
-    """Read and check an audit file with a strict parser.
-
-    Raises:
-        BenchError: E_FORMAT, E_SCHEMA or E_VERSION, naming the file.
-    """
-    try:
-        text = picture_file.read_bytes(path, max_bytes=MAX_BYTES).decode("utf-8")
-        document = json.loads(text)
-        canonical_json(document).encode("utf-8")
-    except (ValueError, RecursionError) as error:
-        raise BenchError("E_FORMAT", "not strict JSON", where=path, found=str(error)[:200]) from None
-    return check_audit(document, where=path)
+    """Read and check an audit file; raises what `SchemaFile.read` does."""
+    return FILE.read(path)
 
 
 def write_audit(path: Path, document: Audit) -> None:

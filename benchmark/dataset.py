@@ -72,6 +72,11 @@ class Dataset:
         """Names of the splits, in order of first appearance."""
         return tuple(dict.fromkeys(case.split for case in self.cases))
 
+    def with_truth(self, split: str) -> tuple[Case, ...]:
+        """The cases of one split whose OCT this copy has, sorted by case id; none is no error."""
+        found = (case for case in self.cases if case.split == split and case.has_truth)
+        return tuple(sorted(found, key=lambda case: case.case_id))
+
     def split(self, name: str) -> tuple[Case, ...]:
         """The cases of one split, sorted by case id.
 

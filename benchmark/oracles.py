@@ -63,6 +63,7 @@ def oracle_source(
             "isolation": "not-applicable",
             "versions": {},
         },
+        carries_references=name == "real-vs-real",
     )
 
 

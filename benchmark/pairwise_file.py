@@ -7,19 +7,16 @@ give equal bytes. Made by `bench compare --all` from private files, read by the 
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from fundus2oct.benchmark import comparison
+from fundus2oct.benchmark.schema_file import SchemaFile
 from fundus2oct.benchmark.scored_run import ScoredRun, board_key
 from fundus2oct.metrics import inference, rank_inference
 from fundus2oct.metrics.durable_file import canonical_json, write_json
-from fundus2oct.metrics.errors import BenchError
 
 SCHEMA_NAME = "fundus2oct-pairwise"
 SCHEMA_VERSION = 1
@@ -35,30 +32,12 @@ TIERS = (
 Document = dict[str, Any]
 
 
-@functools.cache
-def pairwise_schema() -> Document:
-    """The JSON Schema (draft 2020-12) of a pairwise file."""
-    text = resources.files("fundus2oct.benchmark").joinpath("pairwise.schema.json").read_text("utf-8")
-    schema: Document = json.loads(text)
-    return schema
+FILE = SchemaFile("pairwise", SCHEMA_VERSION, max_bytes=2**24)
 
 
 def check_pairwise(document: Any, *, where: str | Path) -> Document:
-    """Return ``document`` if it obeys the schema.
-
-    Raises:
-        BenchError: E_SCHEMA with the first broken rule; E_VERSION for a file of a newer harness.
-    """
-    from jsonschema import Draft202012Validator
-
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        expected = f"schema version <= {SCHEMA_VERSION}"
-        raise BenchError("E_VERSION", "newer file", where=where, expected=expected, fix="update fundus2oct")
-    errors = sorted(Draft202012Validator(pairwise_schema()).iter_errors(document), key=lambda e: e.json_path)
-    if errors:
-        raise BenchError("E_SCHEMA", errors[0].message[:300], where=f"{where}, {errors[0].json_path}")
-    return document  # type: ignore[no-any-return]  # the schema has just said that it is an object
+    """Return ``document`` if it obeys the schema; raises what `SchemaFile.check` does."""
+    return FILE.check(document, where=where)
 
 
 def boards(runs: Sequence[ScoredRun]) -> list[list[ScoredRun]]:

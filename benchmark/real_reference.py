@@ -36,8 +36,7 @@ def real_references(
         cache: of the training volumes' features.
         train_split: where the draws come from.
     """
-    in_split = (case for case in dataset.cases if case.split == train_split and case.has_truth)
-    pool = tuple(sorted(in_split, key=lambda case: case.case_id))
+    pool = dataset.with_truth(train_split)
     wanted = [card for card in cards if card.level == "set" and card.role != "diagnostic"]
     wanted = [card for card in wanted if scores.features_truth[card.name] is not None]
     features = _training_features(dataset, pool, wanted, cache)

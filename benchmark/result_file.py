@@ -6,17 +6,13 @@ ships beside this file; a value that could not be computed is null with a reason
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import json
 import re
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fundus2oct.benchmark import picture_file
+from fundus2oct.benchmark.schema_file import SchemaFile
 from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, write_bytes, write_json
-from fundus2oct.metrics.errors import BenchError
 
 SCHEMA_NAME = "fundus2oct-result"
 SCHEMA_VERSION = 1
@@ -26,50 +22,22 @@ RESULT_NAME = re.compile(r"(\d{4,})-([0-9a-f]{8})\.json")
 Result = dict[str, Any]
 
 
-@functools.cache
+FILE = SchemaFile("result", SCHEMA_VERSION, MAX_BYTES)
+
+
 def result_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a result file."""
-    text = resources.files("fundus2oct.benchmark").joinpath("result.schema.json").read_text("utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+    return FILE.schema()
 
 
 def check_result(result: Any, *, where: str | Path) -> Result:
-    """Return ``result`` if it obeys the schema.
-
-    Raises:
-        BenchError: E_SCHEMA with the first broken rule; E_VERSION for a record of a newer harness.
-    """
-    from jsonschema import Draft202012Validator
-
-    if isinstance(result, dict) and isinstance(found := result.get("schema_version"), int) and found > SCHEMA_VERSION:
-        raise BenchError(
-            "E_VERSION",
-            "result was written by a newer version",
-            where=where,
-            expected=f"schema version <= {SCHEMA_VERSION}",
-            found=str(found),
-            fix="update fundus2oct",
-        )
-    errors = sorted(Draft202012Validator(result_schema()).iter_errors(result), key=lambda e: e.json_path)
-    if errors:
-        raise BenchError("E_SCHEMA", errors[0].message[:300], where=f"{where}, {errors[0].json_path}")
-    return result  # type: ignore[no-any-return]  # the schema has just said that it is an object
+    """Return ``result`` if it obeys the schema; raises what `SchemaFile.check` does."""
+    return FILE.check(result, where=where)
 
 
 def read_result(path: Path) -> Result:
-    """Read and check one result file with a strict parser (no NaN, no duplicate key).
-
-    Raises:
-        BenchError: E_FORMAT, E_SCHEMA or E_VERSION, naming the file; exit code 3.
-    """
-    try:
-        text = picture_file.read_bytes(path, max_bytes=MAX_BYTES).decode("utf-8")
-        document = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
-        canonical_json(document).encode("utf-8")
-    except (ValueError, RecursionError) as error:
-        raise BenchError("E_FORMAT", "not strict JSON", where=path, found=str(error)) from None
-    return check_result(document, where=path)
+    """Read and check one result file; raises what `SchemaFile.read` does."""
+    return FILE.read(path)
 
 
 def write_result(path: Path, result: Result) -> None:
@@ -108,14 +76,3 @@ def list_records(folder: Path) -> list[Path]:
         return []
     named = [path for path in folder.iterdir() if RESULT_NAME.fullmatch(path.name)]
     return sorted(named, key=lambda path: (int(path.name.split("-")[0]), path.name))
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not allowed")
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) != len(keys):
-        raise ValueError("an object has the same key twice")
-    return dict(pairs)

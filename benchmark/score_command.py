@@ -164,7 +164,7 @@ def score_source(
         disease = case_labels(dataset, scores.cases, "disease")
         found = controls.run_controls(scores, reduced, training, cache, disease)
         aggregates = {card.name: aggregation.aggregate(card, scores) for card in CARDS}
-        if source.submission.method == REAL and source.submission.kind == "oracle":
+        if source.carries_references:
             aggregates = _with_references(aggregates, scores, dataset, cache, train_split)
         result = aggregation.make_result(
             source=source,
@@ -186,10 +186,6 @@ def score_source(
         say(f"a damaged cache file was set aside and its value computed anew: {damaged}")
     show_table(result, path, results)
     return result
-
-
-REAL = "real-vs-real"
-"""The oracle row that carries the references of many draws."""
 
 
 def _with_references(

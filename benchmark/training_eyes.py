@@ -60,8 +60,7 @@ def read_training_eyes(dataset: Dataset, cache: ValueCache, train_split: str) ->
         cache: of the measurements.
         train_split: name of the training split.
     """
-    in_split = (case for case in dataset.cases if case.split == train_split and case.has_truth)
-    cases = tuple(sorted(in_split, key=lambda case: case.case_id))
+    cases = dataset.with_truth(train_split)
     descriptors: list[Floats] = []
     zones: list[Floats] = []
     digests: set[str] = set()

@@ -30,6 +30,7 @@ class VolumeSource:
         provenance: the `run` table of the result, without `volumes_hash`.
         container: raw, png or jpeg: how the volumes reached the scorer.
         flags: such as constant-volumes.
+        carries_references: whether its record tells what many draws of other real eyes score.
     """
 
     submission: Submission
@@ -38,6 +39,7 @@ class VolumeSource:
     failures: Mapping[str, str] = field(default_factory=dict)
     container: str = "raw"
     flags: tuple[str, ...] = ()
+    carries_references: bool = False
 
     def failure_counts(self) -> dict[str, int]:
         """Public code -> number of cases."""

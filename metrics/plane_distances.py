@@ -7,6 +7,7 @@ the third plane, the B-scan, is the distance of `picture_distances`. No torch at
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,17 @@ def _features(
     return np.concatenate(rows) if rows else np.empty((0, N_FEATURES), np.float32)
 
 
+_READING: Final = (
+    "How to read it: lower is better, 0 only for a copy of the truth; compare with the controls of the same "
+    "board alone, and with the same distance of the B-scans. An entry that is good in the B-scans and bad here "
+    "draws six fine slices that do not belong to one eye.",
+    "Works on volumes of many parallel slices report such distances for three planes. Six radial lines have "
+    "one native plane, the B-scan; the others are interpolated, so this number is a diagnostic and is never "
+    "used for ranking. Most of it is small-sample bias; the interval deletes one patient at a time.",
+)
+"""How all of them are read."""
+
+
 def _card(
     name: str,
     title: str,
@@ -94,12 +106,7 @@ def _card(
         summary="Diagnostic: how real the volume looks when cut in a plane that was never scanned.",
         description=(
             plane,
-            "How to read it: lower is better, 0 only for a copy of the truth; compare with the controls of the same "
-            "board alone, and with the same distance of the B-scans. An entry that is good in the B-scans and bad here "
-            "draws six fine slices that do not belong to one eye.",
-            "Works on volumes of many parallel slices report such distances for three planes. Six radial lines have "
-            "one native plane, the B-scan; the others are interpolated, so this number is a diagnostic and is never "
-            "used for ranking. Most of it is small-sample bias; the interval deletes one patient at a time.",
+            *_READING,
         ),
         formula="|μ₁ − μ₂|² + tr Σ₁ + tr Σ₂ − 2 tr (Σ₁Σ₂)^½ over features of the resampled pictures",
         traps=(

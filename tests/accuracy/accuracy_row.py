@@ -1,6 +1,7 @@
 """One line of the accuracy table: what was compared with which origin, and how far apart the two were.
 
-The rows are measured in `pixel_rows`, `feature_rows`, `anatomy_rows` and `statistics_rows`; `measure` writes the table.
+The rows are measured in `pixel_rows`, `feature_rows` with `distance_rows`, `anatomy_rows` and `statistics_rows`;
+`measure` writes the table.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from pathlib import Path
 import mean_features
 import pytest
 from plugin_folders import on_case, write_plugin
+from scored_folders import Write, writer
 from toy_dataset import write_toy_dataset
 
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
@@ -67,3 +68,9 @@ def toy_metrics(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     mean_features.seen.clear()
     yield mean_features.seen
     mean_features.seen.clear()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes score folders below ``private``."""
+    return writer(tmp_path)

@@ -71,29 +71,51 @@ def measured(card: MetricCard, value: float | None, *, spread: float = 0.0) -> d
     }
 
 
+PLAIN: dict[str, Any] = {
+    "team": "team-a",
+    "kind": "submission",
+    "title": "",
+    "description": "What it does.",
+    "links": [],
+    "spread": 0.0,
+    "ssim": 0.31,
+    "psnr": 17.5,
+    "failed": 0,
+    "eligible": None,
+    "reasons": [],
+    "truth": "truth",
+    "split": "test",
+    "phase": "demo",
+    "dataset_version": "1.0",
+    "dataset_title": "Retinal phantom, mini",
+    "isolation": "bubblewrap",
+    "flags": [],
+    "cards": CARDS,
+}
+"""A plain submission without a failure."""
+
+
+def dataset_table(given: dict[str, Any]) -> dict[str, Any]:
+    """The `dataset` table of a record."""
+    return {
+        "name": "phantom-mini",
+        "version": given["dataset_version"],
+        "title": given["dataset_title"],
+        "description": "Made eyes with one hidden anatomy behind photograph and OCT. A software benchmark, not "
+        "clinical evidence.",
+        "licence": "CC0-1.0",
+        "pictures_may_be_published": True,
+        "split": given["split"],
+        "inputs_hash": digest(f"inputs {given['truth']}"),
+        "truth_hash": digest(given["truth"]),
+        "n_cases": 24,
+        "n_patients": 12,
+    }
+
+
 def make_result(method: str, fvd: float | None, **changes: Any) -> Result:
     """A valid record; ``changes`` name what differs from a plain submission without a failure."""
-    given: dict[str, Any] = {
-        "team": "team-a",
-        "kind": "submission",
-        "title": "",
-        "description": "What it does.",
-        "links": [],
-        "spread": 0.0,
-        "ssim": 0.31,
-        "psnr": 17.5,
-        "failed": 0,
-        "eligible": None,
-        "reasons": [],
-        "truth": "truth",
-        "split": "test",
-        "phase": "demo",
-        "dataset_version": "1.0",
-        "dataset_title": "Retinal phantom, mini",
-        "isolation": "bubblewrap",
-        "flags": [],
-        "cards": CARDS,
-    }
+    given = dict(PLAIN)
     unknown = changes.keys() - given.keys()
     if unknown:
         raise TypeError(f"unknown changes: {sorted(unknown)}")
@@ -118,20 +140,7 @@ def make_result(method: str, fvd: float | None, **changes: Any) -> Result:
             "links": given["links"],
         },
         "phase": given["phase"],
-        "dataset": {
-            "name": "phantom-mini",
-            "version": given["dataset_version"],
-            "title": given["dataset_title"],
-            "description": "Made eyes with one hidden anatomy behind photograph and OCT. A software benchmark, not "
-            "clinical evidence.",
-            "licence": "CC0-1.0",
-            "pictures_may_be_published": True,
-            "split": given["split"],
-            "inputs_hash": digest(f"inputs {given['truth']}"),
-            "truth_hash": digest(given["truth"]),
-            "n_cases": 24,
-            "n_patients": 12,
-        },
+        "dataset": dataset_table(given),
         "protocol": {
             "container": "raw",
             "failure_policy": "A missing or failed case gets each case metric's declared worst value, and enters set "
