@@ -31,6 +31,7 @@ demo/data/dataset.toml: | .venv/installed
 # The pages that are written from the code.
 docs: .venv/installed
 	.venv/bin/python -m fundus2oct.benchmark.command_reference > docs/commands.md
+	.venv/bin/python -m fundus2oct.benchmark.error_codes > docs/errors.md
 
 # Times, as ratios side by side in one run, on two threads; fails only where two programs that should agree do not.
 bench: export OMP_NUM_THREADS = 2

@@ -13,6 +13,7 @@ import pytest
 from command_lines import parse
 
 from fundus2oct.benchmark.command_reference import leaf_commands, reference_text
+from fundus2oct.benchmark.error_codes import error_codes, page_text
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("benchmark", "baselines", "metrics", "leaderboard")
@@ -73,8 +74,12 @@ def test_every_relative_link_on_a_page_leads_somewhere(page: Path) -> None:
 def test_every_error_code_is_explained() -> None:
     sources = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     used = {code for path in sources for code in re.findall(r"\"(E_[A-Z]+)[\":]", path.read_text("utf-8"))}
-    explained = set(re.findall(r"^\| `(E_[A-Z]+)` \|", (ROOT / "docs" / "errors.md").read_text("utf-8"), flags=re.M))
-    assert used == explained
+    assert used == set(error_codes())
+
+
+def test_the_page_of_error_codes_is_written_from_the_table() -> None:
+    assert (ROOT / "docs" / "errors.md").read_text("utf-8") == page_text(), "run `make docs`"
+    assert list(error_codes()) == sorted(error_codes())
 
 
 @pytest.mark.parametrize("name", list(modules()))
