@@ -90,6 +90,7 @@ def generate_run(
             folder=reference.folder,
             device=device,
             import_paths=reference.import_paths,
+            python=reference.environment.python,
             **vars(limits),
         )
         _generate_unfinished(run, setup, dataset, plan)

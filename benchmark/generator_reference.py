@@ -14,12 +14,14 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fundus2oct.benchmark.checkpoint_file import require_checkpoints
 from fundus2oct.benchmark.generator import ENTRY_POINT_GROUP
+from fundus2oct.benchmark.plugin_environment import PluginEnvironment, environment_of, own_environment
 from fundus2oct.benchmark.submission_file import FILE_NAME, TARGET, Submission, read_submission
 from fundus2oct.metrics.durable_file import canonical_json, sha256_file
 from fundus2oct.metrics.errors import BenchError
@@ -38,6 +40,7 @@ class GeneratorReference:
         folder: handed to the callable; its weights lie there.
         import_paths: what the worker puts first on its import path.
         content_hash: changes whenever code or weights change.
+        environment: the Python that its worker runs in.
     """
 
     submission: Submission
@@ -45,6 +48,7 @@ class GeneratorReference:
     folder: Path
     import_paths: tuple[str, ...]
     content_hash: str
+    environment: PluginEnvironment = field(default_factory=own_environment)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def resolve(text: str, *, folder: Path | None = None) -> GeneratorReference:
         folder: where the weights of a generator named in another way than by its folder lie.
 
     Raises:
-        BenchError: E_GENERATOR with the nearest names when nothing is found.
+        BenchError: E_GENERATOR with the nearest names when nothing is found; E_CHECKPOINT or E_ENVIRONMENT when the
+            weights or the Python that its submission names are not as it says.
     """
     place = Path(text)
     matches = [g for g in named_generators() if text in (g.name, g.full_name)]
@@ -108,6 +113,7 @@ def _from_target(text: str, target: str, submission: Submission, folder: Path | 
     if folder is not None and (folder / FILE_NAME).is_file():
         submission = read_submission(folder)
     place = (folder or Path.cwd()).resolve()
+    require_checkpoints(submission, place)
     parts = [target, _code_hash(target, place), None if folder is None else folder_hash(place)]
     return GeneratorReference(
         submission=submission,
@@ -115,6 +121,7 @@ def _from_target(text: str, target: str, submission: Submission, folder: Path | 
         folder=place,
         import_paths=(str(place),) if folder or TARGET.fullmatch(text) else (),
         content_hash=_sha256(parts),
+        environment=environment_of(submission, place),
     )
 
 

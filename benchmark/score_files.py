@@ -94,7 +94,7 @@ def publish(result: Result, submission: Submission, root: Path) -> Path:
     folder = root / submission.team / submission.method
     remove_temporaries(folder)
     if not (folder / FILE_NAME).exists():
-        write_submission(folder, submission)
+        write_submission(folder, submission.without_machine())
         step("submission.toml written")
     path = publish_result(result, root)
     step("record published")

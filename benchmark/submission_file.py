@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,26 @@ TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 LINK = re.compile(
     r"https://(?!-)[A-Za-z0-9.-]{1,253}(:\d{1,5})?(/[\x21\x23-\x26\x28-\x3b\x3d\x3f-\x5b\x5d\x5f-\x7e]*)?"
 )
+SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_NAME = 80
 MAX_TEXT = 2000
+MAX_PARAMETERS = 10**15
+MAX_WEIGHTS = 256
 
 KINDS = ("submission", "baseline", "trivial", "oracle", "degraded-truth")
 RANKED_KINDS = ("submission", "baseline")
+
+LONGEST = {
+    "title": MAX_NAME,
+    "alias": MAX_NAME,
+    "licence": MAX_NAME,
+    "description": MAX_TEXT,
+    "external_data": 400,
+    "compute": 400,
+    "python": 400,
+    "requirements": 400,
+}
+"""Texts, and how many characters each may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,27 +53,56 @@ class Submission:
         method: slug of the method.
         kind: submission and baseline are ranked; trivial, oracle and degraded-truth are shown in order.
         title: the method's name for readers; the slug when empty.
+        alias: the team's name for readers; the slug when empty.
         description: a paragraph for readers.
-        licence: SPDX identifier.
+        licence: SPDX expression.
         external_data: what else it was trained on; empty means only the training split.
+        compute: what it was trained on and for how long, as the team reports it.
+        parameters: number of parameters, as the team reports it; 0 = not told.
         links: https links (paper, code).
         generator: ``module:callable``; empty for a submission of images.
+        batch: whether the generator takes several photographs at once.
+        weights: file below the folder -> its sha256.
+        python: the interpreter its worker runs in; relative to the folder, or absolute.
+        requirements: a file of requirements below the folder, from which an environment is made for its worker.
     """
 
     team: str
     method: str
     kind: str = "submission"
     title: str = ""
+    alias: str = ""
     description: str = ""
     licence: str = ""
     external_data: str = ""
+    compute: str = ""
+    parameters: int = 0
     links: tuple[str, ...] = ()
     generator: str = ""
+    batch: bool = False
+    weights: Mapping[str, str] = field(default_factory=dict)
+    python: str = ""
+    requirements: str = ""
 
     @property
     def name(self) -> str:
         """``team/method``."""
         return f"{self.team}/{self.method}"
+
+    def without_machine(self) -> Submission:
+        """What may be published: without the environment, whose paths belong to one machine."""
+        return replace(self, python="", requirements="")
+
+
+def tracks(submission: Submission, *, images: bool) -> tuple[str, ...]:
+    """The tracks that an entry competes in, in words.
+
+    >>> tracks(Submission(team="a", method="b", batch=True), images=False)
+    ('code', 'no external data', 'batch')
+    """
+    handed_in = "images" if images else "code"
+    data = "external data" if submission.external_data else "no external data"
+    return (handed_in, data, *(["batch"] if submission.batch else []))
 
 
 def read_submission(folder: Path) -> Submission:
@@ -90,32 +135,77 @@ def write_submission(folder: Path, submission: Submission) -> None:
 
 def submission_problems(document: dict[str, Any], path: Path) -> list[BenchError]:
     """Every broken rule of a parsed `submission.toml`, one error each."""
-    problems: list[BenchError] = []
+    fields = Submission.__dataclass_fields__
 
-    def problem(code: str, key: str, expected: str) -> None:
+    def problem(code: str, key: str, expected: str) -> BenchError:
         found = repr(document[key])[:120] if key in document else "nothing"
-        problems.append(BenchError(code, f"key {key!r}", where=path, expected=expected, found=found))
+        return BenchError(code, f"key {key!r}", where=path, expected=expected, found=found)
 
-    for key in sorted(document.keys() - Submission.__dataclass_fields__.keys()):
-        problem("E_MANIFEST", key, f"one of {', '.join(Submission.__dataclass_fields__)}")
-    for key in sorted(Submission.__dataclass_fields__.keys() - {"links"}):
-        if not isinstance(document.get(key, ""), str):
-            problem("E_MANIFEST", key, "text")
-    if problems:
-        return problems
+    unknown = [problem("E_MANIFEST", key, f"one of {', '.join(fields)}") for key in sorted(document.keys() - fields)]
+    known = {key: document[key] for key in document.keys() & fields}
+    mistyped = [problem("E_MANIFEST", key, kind) for key, kind in sorted(_wrong_types(known).items())]
+    if unknown or mistyped:
+        return unknown + mistyped
+    return [problem(code, key, expected) for code, key, expected in _broken_rules(document)]
+
+
+def _wrong_types(known: Mapping[str, Any]) -> dict[str, str]:
+    """Key -> the type it should have; links and weights are judged by their rules."""
+    texts = known.keys() - {"links", "weights", "batch", "parameters"}
+    wrong = {key: "text" for key in texts if not isinstance(known[key], str)}
+    if not isinstance(known.get("batch", False), bool):
+        wrong["batch"] = "true or false"
+    if type(known.get("parameters", 0)) is not int:
+        wrong["parameters"] = "a whole number"
+    return wrong
+
+
+def _broken_rules(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(code, key, what is expected) of every broken rule; the types are right already."""
     for key in ("team", "method"):
         if not SLUG.fullmatch(document.get(key, "")):
-            problem("E_NAME", key, SLUG.pattern)
+            yield "E_NAME", key, SLUG.pattern
     if document.get("kind", "submission") not in KINDS:
-        problem("E_MANIFEST", "kind", " or ".join(KINDS))
-    for key, longest in (("title", MAX_NAME), ("licence", MAX_NAME), ("description", MAX_TEXT), ("external_data", 400)):
+        yield "E_MANIFEST", "kind", " or ".join(KINDS)
+    for key, longest in LONGEST.items():
         if not is_clean_text(document.get(key, ""), longest):
-            problem("E_NAME", key, f"at most {longest} printable characters in Unicode NFC")
+            yield "E_NAME", key, f"at most {longest} printable characters in Unicode NFC"
     if document.get("generator") and not TARGET.fullmatch(document["generator"]):
-        problem("E_MANIFEST", "generator", "module:callable")
+        yield "E_MANIFEST", "generator", "module:callable"
     if not are_safe_links(document.get("links", [])):
-        problem("E_LINK", "links", "at most 8 https links of at most 500 ASCII characters")
-    return problems
+        yield "E_LINK", "links", "at most 8 https links of at most 500 ASCII characters"
+    if not 0 <= document.get("parameters", 0) <= MAX_PARAMETERS:
+        yield "E_MANIFEST", "parameters", "0 or more"
+    if not are_weights(document.get("weights", {})):
+        yield "E_MANIFEST", "weights", "a table: path below the folder = 64 hexadecimal digits of its sha256"
+    if document.get("python") and document.get("requirements"):
+        yield "E_MANIFEST", "requirements", "either python or requirements, not both"
+    if document.get("requirements") and not is_inner_path(document["requirements"]):
+        yield "E_PATH", "requirements", "a file below the folder"
+
+
+def are_weights(table: Any) -> bool:
+    """Whether ``table`` maps paths below a folder to sha256 digests.
+
+    >>> are_weights({"weights.npy": "0" * 64}), are_weights({"../weights.npy": "0" * 64})
+    (True, False)
+    """
+    return (
+        isinstance(table, dict)
+        and len(table) <= MAX_WEIGHTS
+        and all(is_inner_path(path) for path in table)
+        and all(isinstance(digest, str) and SHA256.fullmatch(digest) for digest in table.values())
+    )
+
+
+def is_inner_path(text: str) -> bool:
+    r"""Whether a path is relative, plain and does not leave its folder.
+
+    >>> is_inner_path("net/weights.npy"), is_inner_path("/etc/passwd"), is_inner_path("a\b")
+    (True, False, False)
+    """
+    parts = text.split("/")
+    return is_clean_text(text, 400) and "\\" not in text and "\n" not in text and not {"", ".", ".."} & set(parts)
 
 
 def is_clean_text(text: str, longest: int) -> bool:

@@ -16,6 +16,7 @@ from fundus2oct.benchmark.submission_file import (
     are_safe_links,
     is_clean_text,
     read_submission,
+    tracks,
     write_submission,
 )
 from fundus2oct.metrics.errors import BenchError, BenchErrors
@@ -55,6 +56,17 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "link with a name": ({"links": ["https://user@a.org"]}, "E_LINK", "links"),
     "links as text": ({"links": "https://a.org"}, "E_LINK", "links"),
     "nine links": ({"links": ["https://a.org"] * 9}, "E_LINK", "links"),
+    "alias reversed": ({"alias": "a\u202eb"}, "E_NAME", "alias"),
+    "compute too long": ({"compute": "x" * 401}, "E_NAME", "compute"),
+    "parameters as text": ({"parameters": "3M"}, "E_MANIFEST", "parameters"),
+    "parameters are true": ({"parameters": True}, "E_MANIFEST", "parameters"),
+    "fewer than no parameters": ({"parameters": -1}, "E_MANIFEST", "parameters"),
+    "batch as text": ({"batch": "yes"}, "E_MANIFEST", "batch"),
+    "weights as a list": ({"weights": ["a.npy"]}, "E_MANIFEST", "weights"),
+    "weights elsewhere": ({"weights": {"../a.npy": "0" * 64}}, "E_MANIFEST", "weights"),
+    "weights with half a digest": ({"weights": {"a.npy": "0" * 32}}, "E_MANIFEST", "weights"),
+    "requirements elsewhere": ({"requirements": "/etc/requirements.txt"}, "E_PATH", "requirements"),
+    "python and requirements": ({"requirements": "r.txt", "python": "bin/python"}, "E_MANIFEST", "requirements"),
 }
 
 
@@ -103,6 +115,32 @@ def test_what_is_written_is_read_back_equal(tmp_path_factory: Any, **texts: str)
     folder = tmp_path_factory.mktemp("submission")
     write_submission(folder, submission)
     assert read_submission(folder) == submission
+
+
+FACTS: dict[str, Any] = {
+    "alias": "網膜 Kyoto",
+    "external_data": "OLIVES",
+    "compute": "8 h on one GPU",
+    "parameters": 12_000_000,
+    "batch": True,
+    "weights": {"net/weights.npy": "0" * 64},
+    "requirements": "requirements.txt",
+}
+
+
+def test_tracks_and_facts_are_read_back(tmp_path: Path) -> None:
+    submission = Submission(**GOOD, **FACTS)
+    write_submission(tmp_path, submission)
+    assert read_submission(tmp_path) == submission
+
+
+def test_tracks_are_told_in_words() -> None:
+    assert tracks(Submission(**GOOD, **FACTS), images=False) == ("code", "external data", "batch")
+    assert tracks(Submission(**GOOD), images=True) == ("images", "no external data")
+
+
+def test_what_belongs_to_one_machine_is_not_published() -> None:
+    assert Submission(**GOOD, python="/home/x/bin/python").without_machine() == Submission(**GOOD)
 
 
 def test_a_name_is_team_and_method() -> None:
