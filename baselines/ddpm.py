@@ -7,19 +7,21 @@ training. What it draws is resized to the benchmark's size: finer speckle than i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fundus2oct.baselines.networks.conditioning import ConditioningConfig
 from fundus2oct.baselines.networks.denoiser import DenoiserConfig
 from fundus2oct.baselines.networks.diffusion import DiffusionConfig, SamplingConfig
+from fundus2oct.baselines.networks.posture import measured_posture
 from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
-from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors
+from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors, as_network_values
 from fundus2oct.baselines.training.learned_method import LearnedMethod
 from fundus2oct.baselines.training.step_random import StepRandom
 from fundus2oct.baselines.training.task import LOSS, Losses, Stage, Update, learnable
@@ -27,6 +29,11 @@ from fundus2oct.baselines.training.train_settings import DataSettings, TrainSett
 from fundus2oct.baselines.training.trained_generator import load_generator
 from fundus2oct.benchmark.generator import Generator
 from fundus2oct.metrics.scan_geometry import N_BSCANS
+
+READ_AT_ONCE = 8
+"""Eyes whose mean is summed together."""
+MIN_VARIANCE = 1e-8
+"""Of grey levels in -1..1; far below one grey level, where all training volumes are equal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +47,9 @@ class DdpmSettings:
         sampling: how volumes are drawn.
         patch: side of the squares of pixels that the network sees as one place with so many channels (Hoogeboom et
             al., "Simple diffusion", ICML 2023): no pixel is lost, and the network costs patch x patch times less.
+        standardised: whether diffusion works on the difference to the mean training volume, in units of its standard
+            deviation, and not on grey levels: noise and data then have the same scale (Karras et al., "Elucidating
+            the design space", NeurIPS 2022), and where a retina usually lies is known from the start.
         photograph_dropped: chance that training takes the photograph away, for guidance.
         encoder_weights: checkpoint of the fundus encoder's backbone; empty for none.
     """
@@ -51,17 +61,28 @@ class DdpmSettings:
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     patch: int = 1
+    standardised: bool = False
     photograph_dropped: float = 0.1
     encoder_weights: str = ""
 
     def __post_init__(self) -> None:
         """ValueError where the parts do not fit together."""
         check_condition(self.conditioning, self.denoiser)
+        if self.standardised and self.diffusion.clip:
+            raise ValueError("diffusion.clip: expected false with standardised pictures, which have no fixed range")
         self.data.check_divisible(self.patch * 2 ** (len(self.denoiser.unet.multipliers) - 1))
 
 
 class DdpmNetworks(DiffusionNetworks):
-    """Diffusion of pixels, ``patch`` x ``patch`` of them at a place."""
+    """Diffusion of pixels, ``patch`` x ``patch`` of them at a place.
+
+    Attributes:
+        mean: (6, 1, h, w), subtracted from a volume; zeros where pictures are not standardised.
+        spread: scalar, what the difference is divided by; one where pictures are not standardised.
+    """
+
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, settings: DdpmSettings) -> None:
         self._patch = settings.patch
@@ -75,17 +96,33 @@ class DdpmNetworks(DiffusionNetworks):
             (N_BSCANS, channels, *size),
             settings.photograph_dropped,
         )
+        self.posture = measured_posture(settings.data.straightened)
+        self.register_buffer("mean", torch.zeros(N_BSCANS, 1, settings.data.height, settings.data.width))
+        self.register_buffer("spread", torch.ones(()))
+
+    @torch.no_grad()
+    def measure(self, volumes: Iterable[Tensor]) -> None:
+        """Take mean and spread from training volumes, each (b, 6, 1, h, w), summed in float64."""
+        count, total, square = 0, torch.zeros_like(self.mean, dtype=torch.float64), 0.0
+        for volume in volumes:
+            count += len(volume)
+            total += volume.double().sum(dim=0)
+            square += float(volume.double().square().sum())
+        mean = total / count
+        variance = square / (count * mean.numel()) - float(mean.square().mean())
+        self.mean.copy_(mean)
+        self.spread.fill_(max(variance, MIN_VARIANCE) ** 0.5)
 
     def patches(self, volume: Tensor) -> Tensor:
-        """(b, 6, 1, h, w) to (b, 6, patch * patch, h / patch, w / patch)."""
-        places = functional.pixel_unshuffle(volume.flatten(0, 1), self._patch)
+        """(b, 6, 1, h, w) to (b, 6, patch * patch, h / patch, w / patch), standardised."""
+        places = functional.pixel_unshuffle(((volume - self.mean) / self.spread).flatten(0, 1), self._patch)
         return places.reshape(*volume.shape[:2], *places.shape[1:])
 
     def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
         """Volumes for (b, 3, S, S) and (b, 6, 3, k, w), with a seed an eye: (b, 6, 1, h, w)."""
         drawn = super().draw(fundus, strips, seeds)
         pixels = functional.pixel_shuffle(drawn.flatten(0, 1), self._patch)
-        return pixels.reshape(*drawn.shape[:2], *pixels.shape[1:])
+        return pixels.reshape(*drawn.shape[:2], *pixels.shape[1:]) * self.spread + self.mean
 
 
 def make_networks(settings: DdpmSettings) -> DdpmNetworks:
@@ -115,6 +152,9 @@ def stages(settings: DdpmSettings) -> Sequence[Stage]:
 
     def make_task(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> DdpmTask:
         networks = make_networks(settings)
+        networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
+        if settings.standardised:
+            networks.measure(as_network_values(part.cpu()).unsqueeze(2) for part in eyes.volume[0].split(READ_AT_ONCE))
         load_encoder(networks.denoiser.fundus_encoder, settings.encoder_weights)
         return DdpmTask(networks)
 

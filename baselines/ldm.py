@@ -26,6 +26,7 @@ from fundus2oct.baselines.networks.pix2pix3d import (
     discriminator_loss,
     generator_loss,
 )
+from fundus2oct.baselines.networks.posture import measured_posture
 from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
 from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors, as_network_values
@@ -143,10 +144,11 @@ class AutoencoderTask:
 
 
 class LdmNetworks(nn.Module):
-    """What generates: a denoiser of latents, and the autoencoder, which learns no more."""
+    """What generates: a denoiser of latents, the autoencoder, which learns no more, and the volumes' posture."""
 
     def __init__(self, settings: LdmSettings, *, with_photograph: bool = True) -> None:
         super().__init__()
+        self.posture = measured_posture(settings.data.straightened)
         self.autoencoder = Autoencoder(settings.autoencoder).requires_grad_(False)
         self.diffusion = DiffusionNetworks(
             _denoiser(settings, with_photograph),
@@ -221,6 +223,7 @@ def stages(settings: LdmSettings) -> Sequence[Stage]:
 
     def volumes(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
         networks = make_networks(settings)
+        networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
         if settings.encoder_weights:
             load_encoder(networks.diffusion.denoiser.fundus_encoder, settings.encoder_weights)
         _take_autoencoder(networks, learned, eyes)

@@ -54,14 +54,27 @@ def find_floor(volume: NDArray[np.uint8]) -> Floats:
     Returns:
         (6,) float64: rows of 1, x, y, x², xy, y² with x and y in half line lengths from the scan centre.
     """
-    score = _band_score(volume)[:, :, ::COLUMN_STEP]
-    basis = _basis()[:, ::COLUMN_STEP].reshape(-1, N_FLOOR)
-    coefficients = np.zeros(N_FLOOR)
+    return _fit_floor(_band_score(volume)[:, :, ::COLUMN_STEP], _basis()[:, ::COLUMN_STEP])
+
+
+def find_bscan_floor(bscan: NDArray[np.uint8]) -> Floats:
+    """The floor of a single B-scan (h, w) uint8, quadratic along it: (w,) float64 rows."""
+    place = np.linspace(-1, 1, bscan.shape[1])
+    basis = np.stack([np.ones_like(place), place, place**2], axis=-1)[None]
+    coefficients = _fit_floor(_band_score(bscan[None])[:, :, ::COLUMN_STEP], basis[:, ::COLUMN_STEP])
+    return np.asarray(basis[0] @ coefficients)
+
+
+def _fit_floor(score: NDArray[np.float32], basis: Floats) -> Floats:
+    """Coefficients of ``basis`` (b, w, k) that follow the brightest deep band of ``score`` (b, h, w)."""
+    bscans, depth, _ = score.shape
+    flat = basis.reshape(-1, basis.shape[-1])
+    coefficients = np.zeros(basis.shape[-1])
     for reach in REACHES:
-        rows = (basis @ coefficients).reshape(N_BSCANS, 1, -1)
-        near = np.abs(np.arange(DEPTH)[None, :, None] - rows) <= reach
+        rows = (flat @ coefficients).reshape(bscans, 1, -1)
+        near = np.abs(np.arange(depth)[None, :, None] - rows) <= reach
         band = np.where(near, score, -np.inf).argmax(axis=1).ravel()
-        coefficients = _least_absolute_fit(basis, band.astype(np.float64))
+        coefficients = _least_absolute_fit(flat, band.astype(np.float64))
     return coefficients
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from fundus2oct.baselines.networks.posture import straighten
+from fundus2oct.baselines.retina_frame import N_FLOOR, find_bscan_floor, find_floor, floor_rows
 from fundus2oct.baselines.training.step_random import stream_seed
 from fundus2oct.baselines.training.train_settings import DataSettings
 from fundus2oct.baselines.training_set import ShowProgress, TrainingEye, TrainingSet
@@ -62,6 +65,7 @@ class EyeTensors:
         volume: (v, n, 6, h, w).
         unpaired: (v, m, 6, h, w), B-scans without a photograph in groups of six.
         mirror: chance that the mirror image is shown.
+        floors: (v, n, 6) float64, coefficients of each volume's floor where they are straightened; else empty.
     """
 
     fundus: Tensor
@@ -69,6 +73,7 @@ class EyeTensors:
     volume: Tensor
     unpaired: Tensor
     mirror: float
+    floors: Tensor = field(default_factory=lambda: torch.zeros(1, 0, N_FLOOR, dtype=torch.float64))
 
     def __len__(self) -> int:
         """The number of pairs."""
@@ -125,7 +130,7 @@ def load_eyes(
     """
     variants = 2 if settings.mirror > 0 else 1
 
-    def read(eye: TrainingEye) -> list[tuple[Pictures, ...]]:
+    def read(eye: TrainingEye) -> list[tuple[NDArray[Any], ...]]:
         return [_prepare(eye, settings, condition, mirrored=bool(variant)) for variant in range(variants)]
 
     eyes = []
@@ -133,20 +138,26 @@ def load_eyes(
         for eye in pool.map(read, training):
             eyes.append(eye)
             advance(1)
-    fundus, strips, volume = (
+    fundus, strips, volume, floors = (
         torch.from_numpy(np.stack([[eye[variant][part] for eye in eyes] for variant in range(variants)]))
-        for part in range(3)
+        for part in range(4)
     )
     others = torch.from_numpy(_read_unpaired(unpaired, settings, variants))
-    return EyeTensors(fundus, strips, volume, others, settings.mirror)
+    return EyeTensors(fundus, strips, volume, others, settings.mirror, floors)
 
 
-def _prepare(eye: TrainingEye, settings: DataSettings, condition: Condition, *, mirrored: bool) -> tuple[Pictures, ...]:
-    """Field, strips and volume of one eye, turned into a right eye, or into the mirror image of one."""
+def _prepare(
+    eye: TrainingEye, settings: DataSettings, condition: Condition, *, mirrored: bool
+) -> tuple[NDArray[Any], ...]:
+    """Field, strips, volume and floor of one eye, turned into a right eye, or into the mirror image of one."""
     fundus, volume = eye.read_fundus(), eye.read_volume()
     if (eye.eye == "L") != mirrored:
         fundus, volume = mirror_fundus(fundus), mirror_volume(volume)
-    return (*condition(fundus), reduced(volume, settings))
+    floor = np.empty(0)
+    if settings.straightened:
+        floor = find_floor(volume)
+        volume = straighten(volume, floor_rows(floor))
+    return (*condition(fundus), reduced(volume, settings), floor)
 
 
 def reduced(volume: Pictures, settings: DataSettings) -> Pictures:
@@ -163,8 +174,11 @@ def _read_unpaired(paths: Sequence[Path], settings: DataSettings, variants: int)
         return np.empty((variants, *shape), dtype=np.uint8)
 
     def read(path: Path) -> Pictures:
-        bscan: Pictures = reduced(picture_file.read_grey(path)[None], settings)[0]
-        return bscan
+        bscan = picture_file.read_grey(path)
+        if settings.straightened:
+            bscan = straighten(bscan[None], find_bscan_floor(bscan)[None])[0]
+        small: Pictures = reduced(bscan[None], settings)[0]
+        return small
 
     with ThreadPoolExecutor(READERS) as pool:
         bscans = np.stack(list(pool.map(read, paths)))

@@ -23,12 +23,15 @@ class DataSettings:
         width: columns of a B-scan in the network, of 448.
         reduce: "area" takes the mean of what a pixel covers, which is smooth; "point" takes one of its pixels, which
             keeps the contrast of speckle and makes its grains coarser.
+        straightened: whether networks see volumes with a straight retina; generated ones are bent to a floor drawn
+            from those of the training volumes (`baselines.networks.posture`).
         mirror: chance that a pair is shown as its mirror image, 0..1.
     """
 
     height: int
     width: int
     reduce: Literal["area", "point"] = "area"
+    straightened: bool = False
     mirror: float = 0.0
 
     def __post_init__(self) -> None:

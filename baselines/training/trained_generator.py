@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fundus2oct.baselines.networks.conditioning import ConditioningConfig, canonical_volume, conditioning_arrays
+from fundus2oct.baselines.networks.posture import Posture, bend
 from fundus2oct.baselines.networks.upsampling import full_volumes
 from fundus2oct.baselines.training.checkpoint import CONFIG_FILE, PROGRESS_FILE, load_model, read_json
 from fundus2oct.baselines.training.eye_tensors import Condition, as_network_values
@@ -28,7 +29,13 @@ from fundus2oct.metrics.errors import BenchError
 
 
 class DrawingNetworks(Protocol):
-    """Networks that draw volumes."""
+    """Networks that draw volumes.
+
+    Attributes:
+        posture: where the floors of drawn volumes lie, which are straight; None where they are drawn as they lie.
+    """
+
+    posture: Posture | None
 
     def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
         """From (b, 3, S, S) and (b, 6, 3, k, w) in -1..1, and a seed an eye, to (b, 6, 1, h, w) about -1..1."""
@@ -63,7 +70,10 @@ class TrainedGenerator:
         pictures = (torch.from_numpy(picture)[None].to(self._device) for picture in (arrays.fundus, arrays.strips))
         with torch.no_grad():
             drawn = self._networks.draw(*(as_network_values(picture) for picture in pictures), [seed])
-        return np.array(canonical_volume(full_volumes(drawn)[0].cpu().numpy(), eye=eye))
+        volume = full_volumes(drawn)[0].cpu().numpy()
+        if self._networks.posture is not None:
+            volume = bend(volume, self._networks.posture.floors([seed])[0])
+        return np.array(canonical_volume(volume, eye=eye))
 
 
 def load_generator(

@@ -43,6 +43,8 @@ class ToySettings:
 class ToyNetworks(nn.Module):
     """A grey level from the photograph's mean, and dropout, which draws from torch's global stream."""
 
+    posture = None
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.mixed = nn.Sequential(nn.Conv2d(1, channels, 3, padding=1), nn.Dropout(0.2), nn.Conv2d(channels, 1, 1))
