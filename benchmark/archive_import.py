@@ -1,64 +1,48 @@
-"""A challenge archive (`submit.zip`) as a run: read member by member, judged case by case, converted once.
+"""Pictures handed in instead of code, as a run: a challenge archive (`submit.zip`) or a folder in the same layout.
 
-Nothing is extracted by the archive's own names. What is wrong with the archive as a whole refuses it; what is wrong
-with one case's pictures fails that case and follows the failure policy.
+Nothing is extracted by the archive's own names. What is wrong with the whole refuses it; what is wrong with one case's
+pictures fails that case and follows the failure policy.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fundus2oct.benchmark import picture_file
 from fundus2oct.benchmark.case_table import Case
+from fundus2oct.benchmark.challenge_folder import folder_pictures
+from fundus2oct.benchmark.challenge_layout import (
+    LAYOUT,
+    MAX_PROBLEMS,
+    STRAY,
+    PictureIndex,
+    Pictures,
+)
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.progress import progress, say
 from fundus2oct.benchmark.run_folder import RunFolder, make_plan
 from fundus2oct.benchmark.submission_file import Submission
-from fundus2oct.benchmark.volume import Volume
-from fundus2oct.benchmark.worker import VOLUME_SHAPE
 from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError, BenchErrors
 
-MEMBER = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,127})/\1_([0-5])\.(jpg|jpeg|png)")
-STRAY = re.compile(r"(^|/)(\.DS_Store|Thumbs\.db|desktop\.ini|\._[^/]*)$|^__MACOSX/")
-FORMATS = {"jpg": "JPEG", "jpeg": "JPEG", "png": "PNG"}
-MAX_MEMBER_BYTES = 4 * 2**20
-MAX_MEMBER_SIDE = 2_048
-"""Pixels a side by a picture's header: a B-scan of another size is a wrong shape, one beyond this is not decoded."""
 MAX_DIRECTORY_BYTES_PER_MEMBER = 400
-MAX_PROBLEMS = 20
+MAX_CASES = 100_000
+"""Cases that an archive may hold when nobody says which are wanted."""
 
 
-@dataclass
-class ArchiveIndex:
-    """What an archive holds, from its directory alone.
-
-    Attributes:
-        bscans: source id -> B-scan number -> member.
-        jpeg: whether any B-scan is a JPEG.
-    """
-
-    bscans: dict[str, dict[int, zipfile.ZipInfo]] = field(default_factory=dict)
-    jpeg: bool = False
-
-
-def import_archive(archive: Path, dataset: Dataset, split: str, folder: Path, submission: Submission) -> dict[str, Any]:
-    """Convert a challenge archive into a run's folder, resuming what an earlier call left.
+def import_archive(source: Path, dataset: Dataset, split: str, folder: Path, submission: Submission) -> dict[str, Any]:
+    """Convert handed-in pictures into a run's folder, resuming what an earlier call left.
 
     Args:
-        archive: `submit.zip`: ``<source_id>/<source_id>_{0..5}.jpg`` (or .png), greyscale 448 x 320, at its root.
+        source: `submit.zip` with ``<source_id>/<source_id>_{0..5}.jpg`` (or .png), greyscale 448 x 320, at its root;
+            or a folder of the same layout, or a submission's folder with it in ``images/``.
         dataset: names the expected cases; no truth is needed.
         split: name of the split.
         folder: the run's folder.
@@ -68,30 +52,56 @@ def import_archive(archive: Path, dataset: Dataset, split: str, folder: Path, su
         the content of `run.json`.
 
     Raises:
-        BenchError: E_ARCHIVE, E_EMPTY, E_EXTRA, E_DUPLICATE or E_COLLISION with every problem; exit code 3.
+        BenchError: E_ARCHIVE, E_EMPTY, E_EXTRA, E_DUPLICATE, E_COLLISION or E_FILETYPE with every problem; exit code 3.
     """
     run = RunFolder(folder)
-    digest = archive_digest(archive)
-    with _opened(archive, _max_members(dataset.split(split))) as opened:
-        index = read_index(opened, dataset.split(split), archive)
+    with opened_pictures(source, {case.source_id for case in dataset.split(split)}) as pictures:
         plan = make_plan(
             dataset=dataset,
             split=split,
             submission=submission,
-            generator={"target": "images", "hash": digest, "device": "not-applicable", "isolation": "not-applicable"},
+            generator={
+                "target": "images",
+                "hash": pictures.digest,
+                "device": "not-applicable",
+                "isolation": "not-applicable",
+            },
             seed=None,
-            container="jpeg" if index.jpeg else "png",
+            container="jpeg" if pictures.index.jpeg else "png",
             limits={},
             versions={},
         )
-        with run.locked(), progress("read archive", len(plan["cases"])) as advance:
+        with run.locked(), progress("read pictures", len(plan["cases"])) as advance:
             run.begin(plan)
             unfinished = set(run.unfinished())
             for case in dataset.split(split):
                 if case.case_id in unfinished:
-                    _import_case(opened, index, case, run, archive)
+                    _import_case(pictures, case, run)
                 advance(1)
             return run.finish()
+
+
+@contextlib.contextmanager
+def opened_pictures(source: Path, wanted: Collection[str] | None) -> Iterator[Pictures]:
+    """The pictures in a zip archive or a folder, judged by their names; nothing is unpacked yet.
+
+    Args:
+        source: the archive or the folder.
+        wanted: source ids of the split; None takes any.
+
+    Raises:
+        BenchError: what is wrong with the whole; several problems come as BenchErrors.
+    """
+    if source.is_dir():
+        yield folder_pictures(source, wanted)
+        return
+    digest = archive_digest(source)
+    most = _max_members(MAX_CASES if wanted is None else len(wanted))
+    with _opened(source, most) as opened:
+        index = _read_index(opened, wanted, source, most)
+        yield Pictures(
+            where=str(source), index=index, read=lambda name, most: _read(opened, name, most, source), digest=digest
+        )
 
 
 def archive_digest(archive: Path) -> str:
@@ -107,6 +117,11 @@ def archive_digest(archive: Path) -> str:
     return sha256_file(archive)
 
 
+def pictures_digest(source: Path) -> str:
+    """Content hash of handed-in pictures: of an archive's bytes, or of the pictures in a folder."""
+    return folder_pictures(source, None).digest if source.is_dir() else archive_digest(source)
+
+
 class _ArchiveFile(io.BufferedReader):
     """An open archive that hands out no read larger than ``most`` bytes: zipfile reads a whole directory at once."""
 
@@ -118,8 +133,8 @@ class _ArchiveFile(io.BufferedReader):
         return super().read(size)
 
 
-def _max_members(cases: tuple[Case, ...]) -> int:
-    return 40 * len(cases) + 1000
+def _max_members(cases: int) -> int:
+    return 40 * cases + 1000
 
 
 @contextlib.contextmanager
@@ -134,36 +149,29 @@ def _opened(archive: Path, max_members: int) -> Iterator[zipfile.ZipFile]:
             yield opened
 
 
-def read_index(opened: zipfile.ZipFile, cases: tuple[Case, ...], archive: Path) -> ArchiveIndex:
-    """Judge an archive by its directory and list its B-scans; nothing is unpacked.
-
-    Raises:
-        BenchError: E_ARCHIVE, E_EMPTY, E_EXTRA, E_DUPLICATE or E_COLLISION; several come as BenchErrors.
-    """
+def _read_index(opened: zipfile.ZipFile, wanted: Collection[str] | None, archive: Path, most: int) -> PictureIndex:
+    """Judge an archive by its directory and list its B-scans; nothing is unpacked."""
     members = opened.infolist()
-    most = _max_members(cases)
     if len(members) > most:
         found = str(len(members))
         raise BenchError("E_ARCHIVE", "too many members", where=archive, expected=f"<= {most}", found=found)
-    wanted = {case.source_id for case in cases}
-    index, problems = ArchiveIndex(), []
+    index, problems = PictureIndex(), []
     for member in members:
         if member.is_dir() or STRAY.search(member.filename):
             continue
-        problem = _place(member, index, wanted, archive)
+        where = f"{archive}: {member.filename[:200]!r}"
+        problem = _member_problem(member, where) or index.place(member.filename, wanted, where)
         if problem is not None:
             problems.append(problem)
     if problems:
         raise problems[0] if len(problems) == 1 else BenchErrors(problems[:MAX_PROBLEMS], where=archive)
     if not index.bscans:
-        expected = "<source_id>/<source_id>_{0..5}.jpg or .png at the archive's root"
-        raise BenchError("E_EMPTY", "archive holds no B-scan", where=archive, expected=expected)
+        raise BenchError("E_EMPTY", "archive holds no B-scan", where=archive, expected=LAYOUT)
     return index
 
 
-def _place(member: zipfile.ZipInfo, index: ArchiveIndex, wanted: set[str], archive: Path) -> BenchError | None:
-    """Enter one member into the index, or say what is wrong with it."""
-    where = f"{archive}: {member.filename[:200]!r}"
+def _member_problem(member: zipfile.ZipInfo, where: str) -> BenchError | None:
+    """What is wrong with a member as a member of an archive."""
     if not _is_plain_name(member):
         return BenchError("E_ARCHIVE", "member's name leaves the archive or hides a part", where=where)
     if stat.S_ISLNK(member.external_attr >> 16):
@@ -172,20 +180,6 @@ def _place(member: zipfile.ZipInfo, index: ArchiveIndex, wanted: set[str], archi
         return BenchError("E_ARCHIVE", "member is encrypted", where=where)
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return BenchError("E_ARCHIVE", "unknown compression", where=where, expected="stored or deflated")
-    match = MEMBER.fullmatch(member.filename)
-    if match is None:
-        expected = "<source_id>/<source_id>_{0..5}.jpg or .png at the archive's root"
-        return BenchError("E_EXTRA", "unexpected member", where=where, expected=expected)
-    source_id, number = match[1], int(match[2])
-    if source_id not in wanted:
-        near = [name for name in wanted if name.lower() == source_id.lower()]
-        code, fix = ("E_COLLISION", f"write it {near[0]}") if near else ("E_EXTRA", "remove it")
-        return BenchError(code, "not a case of this split", where=where, found=source_id, fix=fix)
-    bscans = index.bscans.setdefault(source_id, {})
-    if number in bscans:
-        return BenchError("E_DUPLICATE", f"B-scan {number} is there twice", where=where)
-    bscans[number] = member
-    index.jpeg |= match[3] != "png"
     return None
 
 
@@ -194,9 +188,19 @@ def _is_plain_name(member: zipfile.ZipInfo) -> bool:
     return name == member.filename and "\\" not in name and not name.startswith("/") and ".." not in name.split("/")
 
 
-def _import_case(opened: zipfile.ZipFile, index: ArchiveIndex, case: Case, run: RunFolder, archive: Path) -> None:
+def _read(opened: zipfile.ZipFile, name: str, most: int, archive: Path) -> bytes:
+    """The bytes of a member, capped while it is unpacked: declared sizes are not believed."""
     try:
-        volume = _read_volume(opened, index.bscans.get(case.source_id, {}), case, archive)
+        with opened.open(name) as stream:
+            return stream.read(most + 1)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, struct.error) as error:
+        where = f"{archive}: {name}"
+        raise BenchError("E_ARCHIVE", "member cannot be unpacked", where=where, found=str(error)) from None
+
+
+def _import_case(pictures: Pictures, case: Case, run: RunFolder) -> None:
+    try:
+        volume = pictures.volume(case.source_id)
     except BenchError as error:
         say(f"{case.case_id}: {error.line()}")
         with open(run.log_path, "a", encoding="utf-8") as log:
@@ -204,29 +208,3 @@ def _import_case(opened: zipfile.ZipFile, index: ArchiveIndex, case: Case, run: 
         run.store_failure(case.case_id, error.code)
     else:
         run.store_volume(case.case_id, volume)
-
-
-def _read_volume(opened: zipfile.ZipFile, bscans: Mapping[int, zipfile.ZipInfo], case: Case, archive: Path) -> Volume:
-    missing = [i for i in range(VOLUME_SHAPE[0]) if i not in bscans]
-    if missing:
-        what = "case is missing" if not bscans else f"B-scans missing: {', '.join(map(str, missing))}"
-        raise BenchError("E_MISSING", what, where=f"{archive}: {case.source_id}/")
-    return np.stack([_read_bscan(opened, bscans[i], archive) for i in range(VOLUME_SHAPE[0])])
-
-
-def _read_bscan(opened: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path) -> Volume:
-    where = f"{archive}: {member.filename}"
-    try:
-        with opened.open(member) as stream:
-            data = stream.read(MAX_MEMBER_BYTES + 1)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, struct.error) as error:
-        raise BenchError("E_ARCHIVE", "member cannot be unpacked", where=where, found=str(error)) from None
-    if len(data) > MAX_MEMBER_BYTES:
-        raise BenchError("E_SIZE", "member is too large", where=where, expected=f"<= {MAX_MEMBER_BYTES} bytes")
-    if not data:
-        raise BenchError("E_EMPTY", "member is empty", where=where)
-    picture = picture_file.decode(data, where=where, max_side=MAX_MEMBER_SIDE)
-    expected = FORMATS[member.filename.rpartition(".")[2]]
-    if picture.format != expected:
-        raise BenchError("E_FORMAT", "name and content differ", where=where, expected=expected, found=picture.format)
-    return picture_file.grey_array(picture, where=where, shape=VOLUME_SHAPE[1:])

@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("fundus2oct.benchmark.data_commands:data", "Make, import, check and show datasets."),
     "weights": ("fundus2oct.metrics.weights_commands:weights", "List and install the weights of feature networks."),
     "list": ("fundus2oct.benchmark.list_command:list_generators", "List the generators found on this machine."),
+    "new": ("fundus2oct.benchmark.new_command:new", "Make a submission's folder that works at once."),
+    "check": ("fundus2oct.benchmark.check_command:check", "Find every static problem of a submission."),
     "train": ("fundus2oct.baselines.train_command:train", "Fit a reference generator."),
     "generate": ("fundus2oct.benchmark.generate_command:generate", "Run a generator over a split."),
     "score": ("fundus2oct.benchmark.score_command:score", "Score a generator, a run, an archive or an oracle."),

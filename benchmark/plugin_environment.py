@@ -59,6 +59,18 @@ def environment_of(submission: Submission, folder: Path) -> PluginEnvironment:
     return own_environment()
 
 
+def environment_problems(submission: Submission, folder: Path) -> list[BenchError]:
+    """What is wrong with the Python that a submission names, as far as files tell; nothing is installed."""
+    try:
+        if submission.requirements:
+            requirement_lines(folder / submission.requirements)
+        else:
+            environment_of(submission, folder)
+    except BenchError as error:
+        return [error]
+    return []
+
+
 def own_environment() -> PluginEnvironment:
     """The Python that runs the harness."""
     return PluginEnvironment(python=sys.executable, prefixes=tuple(dict.fromkeys((sys.prefix, sys.base_prefix))))

@@ -17,7 +17,7 @@ import pytest
 from challenge_archive import bscan, encoded, members, write_archive
 from PIL import Image
 
-from fundus2oct.benchmark import archive_import
+from fundus2oct.benchmark import challenge_layout
 from fundus2oct.benchmark.archive_import import import_archive
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.run_folder import RunFolder
@@ -225,7 +225,7 @@ def test_a_declared_size_that_lies_fails_the_case(good: Members, small: Dataset,
 def test_a_bomb_is_capped_while_it_is_unpacked(
     good: Members, small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive_import, "MAX_MEMBER_BYTES", 10_000)
+    monkeypatch.setattr(challenge_layout, "MAX_PICTURE_BYTES", 10_000)
     content = good | {FIRST: bytes(50 * 2**20)}
     assert codes_of(content, tmp_path, small)[0] == "E_SIZE"
     assert (tmp_path / "submit.zip").stat().st_size < 2**20
