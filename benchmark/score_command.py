@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from fundus2oct.benchmark.generate_command import generate_named, report_failures
 from fundus2oct.benchmark.progress import say
-from fundus2oct.benchmark.submission_file import SLUG, Submission
+from fundus2oct.benchmark.submission_file import SLUG
 from fundus2oct.metrics.errors import BenchError, ExitCode
-
-if TYPE_CHECKING:
-    from fundus2oct.benchmark.aggregation import Aggregate
-    from fundus2oct.benchmark.dataset import Dataset
-    from fundus2oct.benchmark.scoring import CaseScores
-    from fundus2oct.benchmark.value_cache import ValueCache
 
 
 @click.command()
@@ -28,8 +20,8 @@ if TYPE_CHECKING:
 @click.option("--split", default="test", show_default=True, help="Split to score.")
 @click.option("--oracle", help="Score an oracle row instead: truth-copy, real-vs-real or truth-blurred.")
 @click.option("--phase", help="Phase the result is filed under. [default: the split's name]")
-@click.option("--team", default="local", show_default=True, help="Team of an archive.")
-@click.option("--method", help="Method of an archive. [default: its file name]")
+@click.option("--team", default="local", show_default=True, help="Team of pictures without submission.toml.")
+@click.option("--method", help="Method of such pictures. [default: their file name]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
 @click.option("--device", default="auto", show_default=True, help="Device of the generator.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Weights of a generator not named by its folder.")
@@ -65,7 +57,8 @@ def score(
 ) -> ExitCode:
     """Score the volumes of one entry against the truth.
 
-    TARGET is a finished run's folder, a generator (it is run first), or a challenge archive (submit.zip). Scoring never
+    TARGET is a finished run's folder, a generator (it is run first), or pictures in the challenge's layout: a zip, or a
+    folder, with their submission.toml beside ``images/`` where there is one. Scoring never
     generates twice, and a second scoring computes nothing anew. Values per case and per patient stay in the private
     folder; the public record holds aggregates alone.
 
@@ -113,14 +106,15 @@ def _run_folder(
     device: str,
     folder: Path | None,
 ) -> tuple[Path, ExitCode]:
-    """The finished run that a target stands for: itself, a generator's, or an archive's."""
+    """The finished run that a target stands for: itself, a generator's, or that of pictures."""
+    from fundus2oct.benchmark.challenge_folder import is_picture_folder
     from fundus2oct.benchmark.run_folder import RunFolder
 
     path = Path(target)
     if (path / "plan.json").is_file():
         return path, report_failures(RunFolder(path).summary())
-    if path.suffix.lower() == ".zip":
-        run_folder, summary = _from_archive(path, dataset, split, runs, team, method)
+    if path.suffix.lower() == ".zip" or is_picture_folder(path):
+        run_folder, summary = _from_pictures(path, dataset, split, runs, team, method)
     else:
         run_folder, summary = generate_named(
             target, dataset, split, None, folder=folder, seed=seed, device=device, runs=runs
@@ -128,28 +122,29 @@ def _run_folder(
     return run_folder, report_failures(summary)
 
 
-def _from_archive(
-    archive: Path, dataset: Any, split: str, runs: Path, team: str, method: str | None
+def _from_pictures(
+    source: Path, dataset: Any, split: str, runs: Path, team: str, method: str | None
 ) -> tuple[Path, dict[str, Any]]:
-    from fundus2oct.benchmark.archive_import import archive_digest, import_archive
+    from fundus2oct.benchmark.archive_import import import_archive, pictures_digest
+    from fundus2oct.benchmark.challenge_folder import picture_submission
     from fundus2oct.benchmark.generator_reference import slug
 
-    method = method or slug(archive.stem)
+    method = method or slug(source.resolve().stem)
     for option, value in (("--team", team), ("--method", method)):
         if not SLUG.fullmatch(value):
             raise BenchError("E_NAME", "bad name", where=option, expected=SLUG.pattern, found=value)
-    run_folder = runs / f"{team}-{method}-{dataset.name}-{split}-{archive_digest(archive)[:8]}"
-    submission = Submission(team=team, method=method, description="Handed in as images.")
-    return run_folder, import_archive(archive, dataset, split, run_folder, submission)
+    submission = picture_submission(source, team=team, method=method)
+    digest = pictures_digest(source)
+    run_folder = runs / f"{submission.team}-{submission.method}-{dataset.name}-{split}-{digest[:8]}"
+    return run_folder, import_archive(source, dataset, split, run_folder, submission)
 
 
 def score_source(
     source: Any, dataset: Any, split: str, *, phase: str, private: Path, results: Path, train_split: str = "train"
 ) -> dict[str, Any]:
     """Score volumes, write every file, show the table; returns the public record."""
-    from fundus2oct.benchmark import aggregation, anatomy, controls, score_files, scoring
-    from fundus2oct.benchmark.strata import case_labels
-    from fundus2oct.benchmark.training_eyes import read_training_eyes
+    from fundus2oct.benchmark import score_files
+    from fundus2oct.benchmark.measured_source import measure_source
     from fundus2oct.benchmark.value_cache import ValueCache, make_private_folder
     from fundus2oct.metrics.catalogue import CARDS
 
@@ -158,48 +153,20 @@ def score_source(
     make_private_folder(private)
     cache = ValueCache(private / "cache")
     with folder.locked():
-        reduced, measures = controls.ReducedVolumes(), (*controls.PROTOCOLS, *anatomy.PROTOCOLS)
-        scores = scoring.score_cases(source, dataset, split, CARDS, cache, measures, [reduced])
-        training = read_training_eyes(dataset, cache, train_split)
-        disease = case_labels(dataset, scores.cases, "disease")
-        found = controls.run_controls(scores, reduced, training, cache, disease)
-        aggregates = {card.name: aggregation.aggregate(card, scores) for card in CARDS}
-        if source.carries_references:
-            aggregates = _with_references(aggregates, scores, dataset, cache, train_split)
-        result = aggregation.make_result(
-            source=source,
-            dataset=dataset,
-            split=split,
-            phase=phase,
-            scores=scores,
-            cards=CARDS,
-            aggregates=aggregates,
-            controls=found,
-            cohort={"anatomy": anatomy.anatomy_table(scores, training), "texture": anatomy.texture_table(scores)},
-        )
-        timing = {"score_seconds": round(time.monotonic() - started, 3)}
+        found = measure_source(source, dataset, split, phase=phase, cache=cache, train_split=train_split)
         folder.write(
-            result=result, scores=scores, cards=CARDS, aggregates=aggregates, timing=timing, flagged=found.flagged
+            result=found.result,
+            scores=found.scores,
+            cards=CARDS,
+            aggregates=found.aggregates,
+            timing={"score_seconds": round(time.monotonic() - started, 3)},
+            flagged=found.flagged,
         )
-        path = score_files.publish(result, source.submission, results)
+        path = score_files.publish(found.result, source.submission, results)
     for damaged in cache.set_aside:
         say(f"a damaged cache file was set aside and its value computed anew: {damaged}")
-    show_table(result, path, results)
-    return result
-
-
-def _with_references(
-    aggregates: Mapping[str, Aggregate], scores: CaseScores, dataset: Dataset, cache: ValueCache, train_split: str
-) -> dict[str, Aggregate]:
-    """The aggregates, with what other real eyes score in every set metric."""
-    from fundus2oct.benchmark.real_reference import real_references
-    from fundus2oct.metrics.catalogue import CARDS
-
-    references = real_references(scores, dataset, CARDS, cache, train_split)
-    return {
-        name: replace(found, entry=found.entry | {"reference": references[name]}) if name in references else found
-        for name, found in aggregates.items()
-    }
+    show_table(found.result, path, results)
+    return found.result
 
 
 def show_table(result: dict[str, Any], path: Path, results: Path) -> None:

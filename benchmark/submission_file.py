@@ -27,6 +27,8 @@ MAX_NAME = 80
 MAX_TEXT = 2000
 MAX_PARAMETERS = 10**15
 MAX_WEIGHTS = 256
+MAX_TOLERANCE = 16
+"""Grey levels: a generator that repeats itself no better has no stable output to verify."""
 
 KINDS = ("submission", "baseline", "trivial", "oracle", "degraded-truth")
 RANKED_KINDS = ("submission", "baseline")
@@ -65,6 +67,8 @@ class Submission:
         weights: file below the folder -> its sha256.
         python: the interpreter its worker runs in; relative to the folder, or absolute.
         requirements: a file of requirements below the folder, from which an environment is made for its worker.
+        tolerance_grey: by how many grey levels a pixel may differ when a case is generated again; 0 = not at all.
+        tolerance_share: share of a volume's pixels that may differ then, 0..1.
     """
 
     team: str
@@ -83,6 +87,8 @@ class Submission:
     weights: Mapping[str, str] = field(default_factory=dict)
     python: str = ""
     requirements: str = ""
+    tolerance_grey: int = 0
+    tolerance_share: float = 0.0
 
     @property
     def name(self) -> str:
@@ -151,12 +157,15 @@ def submission_problems(document: dict[str, Any], path: Path) -> list[BenchError
 
 def _wrong_types(known: Mapping[str, Any]) -> dict[str, str]:
     """Key -> the type it should have; links and weights are judged by their rules."""
-    texts = known.keys() - {"links", "weights", "batch", "parameters"}
+    texts = known.keys() - {"links", "weights", "batch", "parameters", "tolerance_grey", "tolerance_share"}
     wrong = {key: "text" for key in texts if not isinstance(known[key], str)}
     if not isinstance(known.get("batch", False), bool):
         wrong["batch"] = "true or false"
-    if type(known.get("parameters", 0)) is not int:
-        wrong["parameters"] = "a whole number"
+    for key in ("parameters", "tolerance_grey"):
+        if type(known.get(key, 0)) is not int:
+            wrong[key] = "a whole number"
+    if type(known.get("tolerance_share", 0.0)) not in (int, float):
+        wrong["tolerance_share"] = "a number"
     return wrong
 
 
@@ -176,6 +185,10 @@ def _broken_rules(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
         yield "E_LINK", "links", "at most 8 https links of at most 500 ASCII characters"
     if not 0 <= document.get("parameters", 0) <= MAX_PARAMETERS:
         yield "E_MANIFEST", "parameters", "0 or more"
+    if not 0 <= document.get("tolerance_grey", 0) <= MAX_TOLERANCE:
+        yield "E_MANIFEST", "tolerance_grey", f"0 to {MAX_TOLERANCE} grey levels"
+    if not 0 <= document.get("tolerance_share", 0.0) <= 1:
+        yield "E_MANIFEST", "tolerance_share", "0 to 1"
     if not are_weights(document.get("weights", {})):
         yield "E_MANIFEST", "weights", "a table: path below the folder = 64 hexadecimal digits of its sha256"
     if document.get("python") and document.get("requirements"):
