@@ -10,9 +10,27 @@ import click
 
 from fundus2oct.benchmark import failure_policy
 from fundus2oct.benchmark.progress import say
+from fundus2oct.benchmark.worker_setup import CHOICES
 from fundus2oct.metrics.errors import ExitCode
 
 MAX_CASE_SECONDS = 86_400.0
+
+
+SANDBOX_OPTION = click.option(
+    "--sandbox",
+    type=click.Choice(CHOICES),
+    default="auto",
+    show_default=True,
+    help="Walls around the generator's code; auto takes the strongest that starts, none is for code you trust.",
+)
+FRESH_OPTION = click.option("--fresh-process", is_flag=True, help="A new process for every case: nothing is kept.")
+BATCH_OPTION = click.option(
+    "--batch",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 1024),
+    help="Photographs handed over at once, to a submission of the batch track.",
+)
 
 
 def require_number(value: float) -> float:
@@ -32,6 +50,9 @@ def require_number(value: float) -> float:
 @click.option("--folder", type=click.Path(path_type=Path), help="Weights of a generator not named by its folder.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ... or auto.")
+@SANDBOX_OPTION
+@FRESH_OPTION
+@BATCH_OPTION
 @click.option(
     "--case-seconds",
     default=600.0,
@@ -48,6 +69,9 @@ def generate(
     folder: Path | None,
     seed: int,
     device: str,
+    sandbox: str,
+    fresh_process: bool,
+    batch: int,
     case_seconds: float,
 ) -> ExitCode:
     """Generate the OCT volume of every case of a split.
@@ -64,7 +88,17 @@ def generate(
 
     dataset = read_dataset(data)
     run_folder, summary = generate_named(
-        generator, dataset, split, out, folder=folder, seed=seed, device=device, case_seconds=case_seconds
+        generator,
+        dataset,
+        split,
+        out,
+        folder=folder,
+        seed=seed,
+        device=device,
+        sandbox=sandbox,
+        fresh_process=fresh_process,
+        batch=batch,
+        case_seconds=case_seconds,
     )
     click.echo(run_folder)
     say(f"next: bench score {run_folder} --data {data} --split {split}")
@@ -80,18 +114,31 @@ def generate_named(
     folder: Path | None = None,
     seed: int = 0,
     device: str = "auto",
+    sandbox: str = "auto",
+    fresh_process: bool = False,
+    batch: int = 1,
     case_seconds: float = 600.0,
     runs: Path = Path("runs"),
 ) -> tuple[Path, dict[str, Any]]:
     """Find a generator, run it over a split, and return the run's folder and `run.json`."""
-    from fundus2oct.benchmark.generation import Limits, generate_run
+    from fundus2oct.benchmark.generation import generate_run
     from fundus2oct.benchmark.generator_reference import resolve
+    from fundus2oct.benchmark.sandbox import choose_isolation
+    from fundus2oct.benchmark.sandbox_limits import Limits
 
     reference = resolve(generator, folder=folder)
     run_folder = out or runs / f"{reference.submission.method}-{dataset.name}-{split}-s{seed}"
-    limits = Limits(case_seconds=case_seconds)
     summary = generate_run(
-        reference, dataset, split, run_folder, seed=seed, device=choose_device(device), limits=limits
+        reference,
+        dataset,
+        split,
+        run_folder,
+        seed=seed,
+        device=choose_device(device),
+        isolation=choose_isolation(sandbox),
+        limits=Limits(case_seconds=case_seconds),
+        fresh_process=fresh_process,
+        batch=batch,
     )
     return run_folder, summary
 

@@ -1,38 +1,30 @@
-"""Running a generator over a split: the expected cases, one at a time, each checked, recorded and never done twice."""
+"""Running a generator over a split: expected cases in a shuffled order, each checked, recorded, never done twice."""
 
 from __future__ import annotations
 
 import json
 import platform
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fundus2oct.benchmark.case_table import Case
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.generator_reference import GeneratorReference
 from fundus2oct.benchmark.progress import progress
 from fundus2oct.benchmark.run_folder import RunFolder, case_seed, make_plan
+from fundus2oct.benchmark.sandbox_limits import Limits
 from fundus2oct.benchmark.steps import step
-from fundus2oct.benchmark.worker_process import WorkerProcess, WorkerSetup
+from fundus2oct.benchmark.worker_process import Answer, Photograph, WorkerProcess
+from fundus2oct.benchmark.worker_setup import Isolation, WorkerSetup
+from fundus2oct.metrics.errors import BenchError
 
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Limits of a run, kept in its plan.
-
-    Attributes:
-        start_seconds: wall clock for importing the generator and loading its weights.
-        case_seconds: wall clock for one case.
-        threads: threads of numerical libraries in the worker.
-    """
-
-    start_seconds: float = 600.0
-    case_seconds: float = 600.0
-    threads: int = 2
+ORDER_STREAM = 0x6F72646572
+"""Sets the order of the cases apart from every other use of the run's seed."""
 
 
 def package_versions() -> dict[str, str]:
@@ -52,7 +44,10 @@ def generate_run(
     *,
     seed: int = 0,
     device: str = "cpu",
+    isolation: Isolation = "none",
     limits: Limits | None = None,
+    fresh_process: bool = False,
+    batch: int = 1,
 ) -> dict[str, Any]:
     """Generate the volume of every case of a split into a run's folder, resuming what an earlier call left.
 
@@ -63,7 +58,10 @@ def generate_run(
         folder: the run's folder.
         seed: of the run; each case gets its own from it.
         device: handed to the generator.
-        limits: wall-clock and thread limits.
+        isolation: walls around the generator, from `sandbox.choose_isolation`: without them, it must be trusted.
+        limits: how much of everything it may take.
+        fresh_process: start a worker for each question instead of one for the run.
+        batch: photographs handed over at once; more than one only to a submission that declares it.
 
     Returns:
         the content of `run.json`.
@@ -72,51 +70,123 @@ def generate_run(
         BenchError: E_PLUGIN when the generator cannot be loaded; E_CHANGED when the folder belongs to another plan.
     """
     limits = limits or Limits()
+    require_batch(reference, batch)
+    generator = {
+        "target": reference.target,
+        "hash": reference.content_hash,
+        "device": device,
+        "isolation": isolation,
+        "fresh_process": fresh_process,
+        "batch": batch,
+    }
     plan = make_plan(
         dataset=dataset,
         split=split,
         submission=reference.submission,
-        generator={"target": reference.target, "hash": reference.content_hash, "device": device, "isolation": "none"},
+        generator=generator,
         seed=seed,
         container="raw",
         limits=vars(limits),
         versions=package_versions(),
     )
+    setup = WorkerSetup(
+        target=reference.target,
+        folder=reference.folder,
+        device=device,
+        import_paths=reference.import_paths,
+        python=reference.environment.python,
+        prefixes=reference.environment.prefixes,
+        hidden=(dataset.folder,),
+        isolation=isolation,
+        limits=limits,
+    )
     run = RunFolder(folder)
     with run.locked():
         run.begin(plan)
-        setup = WorkerSetup(
-            target=reference.target,
-            folder=reference.folder,
-            device=device,
-            import_paths=reference.import_paths,
-            python=reference.environment.python,
-            **vars(limits),
-        )
         _generate_unfinished(run, setup, dataset, plan)
         return run.finish()
+
+
+def require_batch(reference: GeneratorReference, batch: int) -> None:
+    """Refuse to hand several photographs at once to a generator that does not declare it.
+
+    Raises:
+        BenchError: E_MANIFEST.
+    """
+    if batch > 1 and not reference.submission.batch:
+        raise BenchError(
+            "E_MANIFEST",
+            "the submission is not in the batch track",
+            where=reference.submission.name,
+            expected="batch = true in submission.toml and a method generate_batch()",
+            fix="leave --batch out",
+        )
+
+
+def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
+    """The cases in an order that depends on the run's seed alone: a place in it tells nothing about a case."""
+    order = np.random.default_rng([ORDER_STREAM, seed]).permutation(len(cases))
+    return [cases[i] for i in order]
 
 
 def _generate_unfinished(run: RunFolder, setup: WorkerSetup, dataset: Dataset, plan: dict[str, Any]) -> None:
     """Ask a worker for the volume of every planned case that has no valid record yet."""
     unfinished = set(run.unfinished())
-    todo = [case for case in dataset.split(plan["split"]) if case.case_id in unfinished]
+    todo = [case for case in shuffled(dataset.split(plan["split"]), plan["seed"]) if case.case_id in unfinished]
     total = len(plan["cases"])
     name = f"generate {plan['submission']['team']}/{plan['submission']['method']}"
     with WorkerProcess(setup, run.log_path) as worker, progress(name, total, done=total - len(todo)) as advance:
         if todo:
             worker.start()
-        for case in todo:
-            started = time.monotonic()
+        for start in range(0, len(todo), plan["generator"]["batch"]):
+            cases = todo[start : start + plan["generator"]["batch"]]
             step("photograph handed over")
-            answer = worker.generate(dataset.fundus(case), eye=case.eye, seed=case_seed(plan["seed"], case.case_id))
-            seconds = time.monotonic() - started
-            if answer.volume is None:
-                run.store_failure(case.case_id, answer.code)
+            if seconds_used(run.path) < plan["limits"]["run_seconds"]:
+                found = _ask(worker, [_photograph(dataset, case, plan["seed"]) for case in cases], plan["generator"])
             else:
-                run.store_volume(case.case_id, answer.volume)
-            _note_time(run.path, case.case_id, seconds)
-            advance(1)
+                found = [(Answer(None, "E_TIMEOUT"), 0.0)] * len(cases)
+            for case, (answer, seconds) in zip(cases, found, strict=True):
+                _store(run, case.case_id, answer)
+                _note_time(run.path, case.case_id, seconds)
+                advance(1)
+
+
+def _photograph(dataset: Dataset, case: Case, seed: int) -> Photograph:
+    return Photograph(dataset.fundus(case), case.eye, case_seed(seed, case.case_id))
+
+
+def _ask(
+    worker: WorkerProcess, photographs: Sequence[Photograph], generator: Mapping[str, Any]
+) -> list[tuple[Answer, float]]:
+    """The answer to each photograph and its seconds; where a batch fails, each photograph is asked by itself."""
+
+    def asked(group: Sequence[Photograph], *, together: bool) -> list[tuple[Answer, float]]:
+        started = time.monotonic()
+        answers = worker.generate_batch(group, together=together)
+        seconds = (time.monotonic() - started) / len(group)
+        if generator["fresh_process"]:
+            worker.stop()
+        return [(answer, seconds) for answer in answers]
+
+    if generator["batch"] > 1:
+        found = asked(photographs, together=True)
+        if not found[0][0].code:
+            return found
+    return [one for photograph in photographs for one in asked([photograph], together=False)]
+
+
+def _store(run: RunFolder, case_id: str, answer: Answer) -> None:
+    if answer.volume is None:
+        run.store_failure(case_id, answer.code)
+    else:
+        run.store_volume(case_id, answer.volume)
+
+
+def seconds_used(folder: Path) -> float:
+    """Seconds that the cases of a run have taken so far, over all calls that worked on it."""
+    path = folder / "timing.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return float(sum(json.loads(line)["seconds"] for line in lines))
 
 
 def _note_time(folder: Path, case_id: str, seconds: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fundus2oct.benchmark.generate_command import generate_named, report_failures
+from fundus2oct.benchmark.generate_command import SANDBOX_OPTION, generate_named, report_failures
 from fundus2oct.benchmark.progress import say
 from fundus2oct.benchmark.submission_file import SLUG
 from fundus2oct.metrics.errors import BenchError, ExitCode
@@ -24,6 +24,7 @@ from fundus2oct.metrics.errors import BenchError, ExitCode
 @click.option("--method", help="Method of such pictures. [default: their file name]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
 @click.option("--device", default="auto", show_default=True, help="Device of the generator.")
+@SANDBOX_OPTION
 @click.option("--folder", type=click.Path(path_type=Path), help="Weights of a generator not named by its folder.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option(
@@ -50,6 +51,7 @@ def score(
     method: str | None,
     seed: int,
     device: str,
+    sandbox: str,
     folder: Path | None,
     runs: Path,
     private: Path,
@@ -80,7 +82,16 @@ def score(
         status = ExitCode.OK
     else:
         run_folder, status = _run_folder(
-            str(target), dataset, split, runs, team=team, method=method, seed=seed, device=device, folder=folder
+            str(target),
+            dataset,
+            split,
+            runs,
+            team=team,
+            method=method,
+            seed=seed,
+            device=device,
+            sandbox=sandbox,
+            folder=folder,
         )
         source = _run_source(run_folder, dataset, split)
     score_source(source, dataset, split, phase=phase, private=private, results=results)
@@ -104,6 +115,7 @@ def _run_folder(
     method: str | None,
     seed: int,
     device: str,
+    sandbox: str,
     folder: Path | None,
 ) -> tuple[Path, ExitCode]:
     """The finished run that a target stands for: itself, a generator's, or that of pictures."""
@@ -117,7 +129,7 @@ def _run_folder(
         run_folder, summary = _from_pictures(path, dataset, split, runs, team, method)
     else:
         run_folder, summary = generate_named(
-            target, dataset, split, None, folder=folder, seed=seed, device=device, runs=runs
+            target, dataset, split, None, folder=folder, seed=seed, device=device, sandbox=sandbox, runs=runs
         )
     return run_folder, report_failures(summary)
 

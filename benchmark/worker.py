@@ -12,11 +12,13 @@ from __future__ import annotations
 import ctypes
 import importlib
 import json
+import math
 import os
 import signal
 import struct
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -103,6 +105,7 @@ def main() -> None:
     os.dup2(2, 1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
+    _send(answers, frame({"status": "started"}))
     setup, _ = read_frame(questions)
     generator = _load(setup, answers)
     _send(answers, frame({"status": "ready"}))
@@ -141,15 +144,33 @@ def _load(setup: dict[str, Any], answers: BinaryIO) -> Any:
 
 
 def _answer(generator: Any, header: dict[str, Any], body: bytes) -> bytes:
+    """The frame that answers a question: the volumes one after another, or what is wrong with the first bad one."""
     try:
-        fundus = np.frombuffer(body, np.uint8).reshape(header["shape"]).copy()
-        value = generator.generate(fundus, eye=header["eye"], seed=header["seed"])
-        problem = volume_problem(value)
+        values = list(_ask(generator, header, body))
+        problems = [problem for value in values if (problem := volume_problem(value)) is not None]
+    except MemoryError as error:
+        return frame({"status": "error", "code": "E_MEMORY", "message": _describe(error)})
     except Exception as error:
         return frame({"status": "error", "code": "E_PLUGIN", "message": _describe(error)})
-    if problem is not None:
-        return frame({"status": "error", "code": problem[0], "message": problem[1]})
-    return frame({"status": "ok"}, np.ascontiguousarray(value).tobytes())
+    if problems:
+        return frame({"status": "error", "code": problems[0][0], "message": problems[0][1]})
+    return frame({"status": "ok"}, b"".join(np.ascontiguousarray(value).tobytes() for value in values))
+
+
+def _ask(generator: Any, header: dict[str, Any], body: bytes) -> Iterable[Any]:
+    """What the generator returns for the photographs of a question, one after another in ``body``."""
+    asked, pictures, start = header["photographs"], [], 0
+    for photograph in asked:
+        size = math.prod(photograph["shape"])
+        pictures.append(np.frombuffer(body, np.uint8, size, start).reshape(photograph["shape"]).copy())
+        start += size
+    eyes, seeds = [photograph["eye"] for photograph in asked], [photograph["seed"] for photograph in asked]
+    if not header["together"]:
+        return [generator.generate(pictures[0], eye=eyes[0], seed=seeds[0])]
+    volumes = list(generator.generate_batch(pictures, eyes=eyes, seeds=seeds))
+    if len(volumes) != len(asked):
+        raise ValueError(f"generate_batch() returned {len(volumes)} volumes for {len(asked)} photographs")
+    return volumes
 
 
 def _describe(error: BaseException) -> str:

@@ -1,22 +1,19 @@
-"""The harness's end of the pipe: starts the worker, hands it one photograph at a time, and believes nothing it says.
+"""The harness's end of a worker: starts it, hands it photographs, judges its answers, and ends it in any state.
 
-Every wait has a deadline, every answer's size is known beforehand, and what the generator prints goes to a capped
-private log. Walls around the process are added here; the run itself is `benchmark.generation`.
+A wait has a deadline (`worker_pipe`), memory is watched (`sandbox_watch`), what the generator prints goes to a capped
+private log. Failures of ours and theirs are told apart: a worker that ends before it said that it started has run
+nothing of the submission, and is started again. The run itself is `benchmark.generation`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import select
-import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -24,46 +21,35 @@ from typing import Any, BinaryIO, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fundus2oct.benchmark import worker
-from fundus2oct.metrics.errors import BenchError
+from fundus2oct.benchmark import sandbox, worker
+from fundus2oct.benchmark.sandbox_watch import MemoryWatch
+from fundus2oct.benchmark.worker_pipe import WorkerGone, WorkerPipe
+from fundus2oct.benchmark.worker_setup import WorkerSetup
+from fundus2oct.metrics.errors import BenchError, ExitCode
 
-LOG_CAP_BYTES = 2**20
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-FIXED_VARIABLES = {
-    "PYTHONHASHSEED": "0",  # `python -I` would ignore it
-    "PYTHONSAFEPATH": "1",
-    "PYTHONNOUSERSITE": "1",
-    "PYTHONUNBUFFERED": "1",  # what is printed before a kill is in the log
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-}
+START_TRIES = 3
+RETRY_SECONDS = 0.5
+NOTE_BYTES = 2**16
+"""Longest private note of one failure."""
+
 PUBLIC_CODES = frozenset(
-    {"E_PLUGIN", "E_DTYPE", "E_SHAPE", "E_NONFINITE", "E_RANGE", "E_TIMEOUT", "E_CRASH", "E_PROTOCOL"}
+    {"E_PLUGIN", "E_DTYPE", "E_SHAPE", "E_NONFINITE", "E_RANGE", "E_TIMEOUT", "E_CRASH", "E_PROTOCOL", "E_MEMORY"}
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkerSetup:
-    """What a worker is started with.
+@dataclass(frozen=True)
+class Photograph:
+    """One question to a generator.
 
     Attributes:
-        target: ``module:callable`` that makes the generator.
-        folder: the submission's folder, handed to the callable.
-        device: such as "cpu" or "cuda".
-        import_paths: folders put first on the worker's import path.
-        python: the interpreter to run it with.
-        start_seconds: wall-clock limit for importing and loading.
-        case_seconds: wall-clock limit for one case.
-        threads: threads for numerical libraries.
+        fundus: (height, width, 3) uint8.
+        eye: "L" or "R".
+        seed: of this case alone.
     """
 
-    target: str
-    folder: Path
-    device: str = "cpu"
-    import_paths: Sequence[str] = ()
-    python: str = field(default_factory=lambda: sys.executable)
-    start_seconds: float = 600.0
-    case_seconds: float = 600.0
-    threads: int = 2
+    fundus: NDArray[np.uint8]
+    eye: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -73,14 +59,6 @@ class Answer:
     volume: NDArray[np.uint8] | None
     code: str = ""
     message: str = ""
-
-
-class WorkerGone(Exception):
-    """The worker ended, hung or broke the protocol: ``code`` is public, the message is for the private log."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class WorkerProcess:
@@ -93,9 +71,12 @@ class WorkerProcess:
 
     def __init__(self, setup: WorkerSetup, log: Path) -> None:
         self._setup = setup
+        self._limits = setup.limits
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: WorkerPipe | None = None
         self._drain: threading.Thread | None = None
+        self._watch: MemoryWatch | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,13 +90,14 @@ class WorkerProcess:
         """Start the worker and wait until its generator is loaded.
 
         Raises:
-            BenchError: E_PLUGIN when the generator cannot be imported or made; the log has the traceback.
+            BenchError: E_PLUGIN when the generator cannot be imported or made, the log has the traceback; E_WORKER when
+                the process itself does not start; E_SANDBOX when the generator could read what it must not.
         """
-        self._process = self._spawn()
+        question = self._start_process()
         try:
-            header, _ = self._exchange(worker.frame(self._setup_header()), self._setup.start_seconds, max_body=0)
+            header, _ = self._connected().exchange(question, self._limits.start_seconds, max_body=0)
         except WorkerGone as gone:
-            header = {"status": "error", "message": str(gone)}
+            header = {"status": "error", "message": str(self._cause(gone))}
         if header.get("status") != "ready":
             message = str(header.get("message", "no message"))
             self.stop()
@@ -124,7 +106,7 @@ class WorkerProcess:
                 "E_PLUGIN",
                 "the generator could not be loaded",
                 where=self._setup.target,
-                found=(message.strip().splitlines() or ["no message"])[-1][:300],
+                found=sandbox.last_line(message.splitlines()) or "no message",
                 fix=f"its traceback is in {self._log}",
             )
 
@@ -136,143 +118,136 @@ class WorkerProcess:
             eye: "L" or "R".
             seed: of this case alone.
         """
+        return self.generate_batch([Photograph(fundus, eye, seed)], together=False)[0]
+
+    def generate_batch(self, photographs: Sequence[Photograph], *, together: bool = True) -> list[Answer]:
+        """Several photographs in, as many answers out: all volumes, or the same failure for each.
+
+        Args:
+            photographs: at least one.
+            together: whether the generator's `generate_batch` is asked; if not, its `generate`, for one photograph.
+        """
         if self._process is None or self._process.poll() is not None:
             self.stop()
             self.start()
-        question = worker.frame({"shape": fundus.shape, "eye": eye, "seed": seed}, fundus.tobytes())
+        n = len(photographs)
+        seconds = n * self._limits.case_seconds
+        question = worker.frame(_header(photographs, together), b"".join(p.fundus.tobytes() for p in photographs))
         try:
-            header, body = self._exchange(question, self._setup.case_seconds, max_body=worker.VOLUME_BYTES)
-            answer = self._judge(header, body)
+            answer = self._connected().exchange(question, seconds, max_body=n * worker.VOLUME_BYTES)
+            answers = _judge(*answer, n)
         except WorkerGone as gone:
+            gone = self._cause(gone)
             self.stop()
-            answer = Answer(None, gone.code, str(gone))
-        if answer.code:
-            self._note(f"{answer.code}: {answer.message}")
-        return answer
+            answers = [Answer(None, gone.code, str(gone))] * n
+        if answers[0].code:
+            self._note(f"{answers[0].code}: {answers[0].message}")
+        return answers
 
     def stop(self) -> None:
-        """End the worker, whatever state it is in."""
+        """End the worker and everything it started, whatever state it is in."""
         process, self._process = self._process, None
         if process is None:
             return
+        if self._watch is not None:
+            self._watch.stop()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 9)
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        if self._pipe is not None:
+            self._pipe.close()
         process.wait()
         if self._drain is not None:
             self._drain.join(timeout=5)
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [self._setup.python, worker.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self._environment(),
-            start_new_session=True,
-        )
-        for pipe in (process.stdin, process.stdout):
-            os.set_blocking(cast(BinaryIO, pipe).fileno(), False)
-        self._drain = threading.Thread(target=_drain, args=(cast(BinaryIO, process.stderr), self._log), daemon=True)
-        self._drain.start()
-        return process
-
-    def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        threads = dict.fromkeys(
-            ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(self._setup.threads)
-        )
-        return kept | threads | FIXED_VARIABLES
-
-    def _setup_header(self) -> dict[str, Any]:
-        return {
-            "target": self._setup.target,
-            "folder": str(self._setup.folder),
-            "device": self._setup.device,
-            "import_paths": list(self._setup.import_paths),
-        }
-
-    def _judge(self, header: dict[str, Any], body: bytes) -> Answer:
-        if header.get("status") == "ok":
-            if len(body) != worker.VOLUME_BYTES:
-                raise WorkerGone("E_PROTOCOL", f"expected {worker.VOLUME_BYTES} bytes, found {len(body)}")
-            return Answer(np.frombuffer(body, np.uint8).reshape(worker.VOLUME_SHAPE))
-        code = str(header.get("code"))
-        return Answer(None, code if code in PUBLIC_CODES else "E_PLUGIN", str(header.get("message", "")))
-
-    def _exchange(self, question: bytes, seconds: float, *, max_body: int) -> tuple[dict[str, Any], bytes]:
-        deadline = time.monotonic() + seconds
-        self._send(question, deadline, seconds)
-        header = self._receive_sized(deadline, seconds, worker.MAX_HEADER)
-        body = self._receive_sized(deadline, seconds, max_body)
-        try:
-            parsed = json.loads(header)
-        except (ValueError, RecursionError) as error:
-            raise WorkerGone("E_PROTOCOL", f"answer is not JSON: {error}") from None
-        if not isinstance(parsed, dict):
-            raise WorkerGone("E_PROTOCOL", "answer is not a JSON object")
-        return parsed, body
-
-    def _send(self, data: bytes, deadline: float, seconds: float) -> None:
-        pipe = self._pipe("stdin")
-        view = memoryview(data)
-        while view:
-            self._wait(pipe, deadline, seconds, writing=True)
-            try:
-                view = view[os.write(pipe.fileno(), view) :]
-            except BrokenPipeError:
-                raise self._ended() from None
-
-    def _receive_sized(self, deadline: float, seconds: float, most: int) -> bytes:
-        (size,) = struct.unpack("<Q", self._receive(8, deadline, seconds))
-        if size > most:
-            raise WorkerGone("E_PROTOCOL", f"answer announces {size} bytes, at most {most} are allowed")
-        return self._receive(size, deadline, seconds)
-
-    def _receive(self, n: int, deadline: float, seconds: float) -> bytes:
-        pipe = self._pipe("stdout")
-        chunks: list[bytes] = []
-        while n:
-            self._wait(pipe, deadline, seconds, writing=False)
-            chunk = os.read(pipe.fileno(), min(n, 2**20))
-            if not chunk:
-                raise self._ended()
-            chunks.append(chunk)
-            n -= len(chunk)
-        return b"".join(chunks)
-
-    def _wait(self, pipe: BinaryIO, deadline: float, seconds: float, *, writing: bool) -> None:
-        left = deadline - time.monotonic()
-        reads, writes = ([], [pipe]) if writing else ([pipe], [])
-        if left <= 0 or not any(select.select(reads, writes, [], left)[:2]):
-            raise WorkerGone("E_TIMEOUT", f"no answer within {seconds:g} s")
-
-    def _pipe(self, name: str) -> BinaryIO:
-        if self._process is None:
+    def _connected(self) -> WorkerPipe:
+        if self._pipe is None:
             raise WorkerGone("E_CRASH", "the worker is not running")
-        pipe: BinaryIO = getattr(self._process, name)
-        return pipe
+        return self._pipe
 
-    def _ended(self) -> WorkerGone:
-        process = self._process
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if process is not None:
-                process.wait(timeout=5)
-        status = None if process is None else process.returncode
-        return WorkerGone("E_CRASH", f"the worker ended with status {status}")
+    def _start_process(self) -> bytes:
+        """Start a process and hear that it started; returns the frame that names its generator.
+
+        Raises:
+            BenchError: E_WORKER after a few tries; the fault is not the submission's.
+        """
+        for attempt in range(START_TRIES):
+            try:
+                return self._spawn()
+            except (OSError, WorkerGone) as error:
+                self.stop()
+                self._note(f"the worker did not start: {error}")
+                time.sleep(RETRY_SECONDS * attempt)
+        raise BenchError(
+            "E_WORKER",
+            "the generator's process does not start; nothing of the generator has run",
+            where=self._setup.python,
+            fix=f"what it said is in {self._log}; `bench doctor` tries this machine's walls",
+            exit_code=ExitCode.INTERNAL,
+        )
+
+    def _spawn(self) -> bytes:
+        with sandbox.launch(self._setup) as launch:
+            process = subprocess.Popen(
+                launch.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(launch.environment),
+                pass_fds=launch.descriptors,
+                start_new_session=True,
+            )
+        self._process = process
+        self._pipe = WorkerPipe(process)
+        stderr = cast(BinaryIO, process.stderr)
+        self._drain = threading.Thread(target=_drain, args=(stderr, self._log, self._limits.log_bytes), daemon=True)
+        self._drain.start()
+        self._watch = MemoryWatch(process.pid, self._limits)
+        self._watch.start()
+        header, _ = self._pipe.receive(self._limits.start_seconds)
+        if header != {"status": "started"}:
+            raise WorkerGone("E_PROTOCOL", "the worker's first words are not that it started")
+        return worker.frame(
+            {
+                "target": self._setup.target,
+                "folder": launch.folder,
+                "device": launch.device,
+                "import_paths": launch.import_paths,
+            }
+        )
+
+    def _cause(self, gone: WorkerGone) -> WorkerGone:
+        """Why the worker is gone: the memory watch knows better than the pipe."""
+        excess = self._watch.excess if self._watch is not None else ""
+        return WorkerGone("E_MEMORY", excess) if excess else gone
 
     def _note(self, message: str) -> None:
         with open(self._log, "a", encoding="utf-8", errors="replace") as log:
-            log.write(message + "\n")
+            log.write(message[:NOTE_BYTES] + "\n")
 
 
-def _drain(stream: BinaryIO, log: Path) -> None:
+def _header(photographs: Sequence[Photograph], together: bool) -> dict[str, Any]:
+    """What a worker is told: sizes, eyes and seeds; no name and no number of a case."""
+    return {
+        "together": together,
+        "photographs": [{"shape": p.fundus.shape, "eye": p.eye, "seed": p.seed} for p in photographs],
+    }
+
+
+def _judge(header: dict[str, Any], body: bytes, n: int) -> list[Answer]:
+    """The ``n`` answers that a frame holds."""
+    if header.get("status") == "ok":
+        expected = n * worker.VOLUME_BYTES
+        if len(body) != expected:
+            raise WorkerGone("E_PROTOCOL", f"expected {expected} bytes, found {len(body)}")
+        return [Answer(volume) for volume in np.frombuffer(body, np.uint8).reshape(n, *worker.VOLUME_SHAPE)]
+    code = str(header.get("code"))
+    return [Answer(None, code if code in PUBLIC_CODES else "E_PLUGIN", str(header.get("message", "")))] * n
+
+
+def _drain(stream: BinaryIO, log: Path, cap: int) -> None:
     """Copy a worker's stderr to the private log up to the cap; read and forget the rest, so that it never blocks."""
     written = log.stat().st_size if log.exists() else 0
     with stream, open(log, "ab", buffering=0) as file:
         while chunk := os.read(stream.fileno(), 2**16):
-            file.write(chunk[: max(0, LOG_CAP_BYTES - written)])
+            file.write(chunk[: max(0, cap - written)])
             written += len(chunk)

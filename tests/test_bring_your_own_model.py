@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 
 from fundus2oct.benchmark import cli
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
-from fundus2oct.benchmark.worker_process import WorkerProcess, WorkerSetup
+from fundus2oct.benchmark.sandbox_limits import Limits
+from fundus2oct.benchmark.worker_process import WorkerProcess
+from fundus2oct.benchmark.worker_setup import WorkerSetup
 from fundus2oct.metrics import catalogue, scan_geometry
 
 pytestmark = pytest.mark.slow
@@ -158,7 +160,9 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
 def worker(walk: Walk, request: pytest.FixtureRequest) -> Iterator[WorkerProcess]:
     """The worker process of each example, with the guide's weights."""
     folder = walk.folder / request.param
-    setup = WorkerSetup(target="generator:make_generator", folder=folder, import_paths=(str(folder),), threads=1)
+    setup = WorkerSetup(
+        target="generator:make_generator", folder=folder, import_paths=(str(folder),), limits=Limits(threads=1)
+    )
     with WorkerProcess(setup, walk.folder / f"{request.param}.log") as process:
         process.start()
         yield process

@@ -16,8 +16,9 @@ import plugin_folders
 import pytest
 from plugin_folders import SPECKLE, write_plugin
 
-from fundus2oct.benchmark import worker_process
-from fundus2oct.benchmark.worker_process import Answer, WorkerProcess, WorkerSetup
+from fundus2oct.benchmark.sandbox_limits import Limits
+from fundus2oct.benchmark.worker_process import Answer, WorkerProcess
+from fundus2oct.benchmark.worker_setup import WorkerSetup
 from fundus2oct.metrics.errors import BenchError
 
 FUNDUS = np.random.default_rng(0).integers(0, 256, (240, 250, 3), np.uint8)
@@ -36,7 +37,9 @@ def forge(header, n=0):
 
 
 def worker_of(folder: Path, **limits: Any) -> WorkerProcess:
-    setup = WorkerSetup(target="toy_plugin:make_generator", folder=folder, import_paths=(str(folder),), **limits)
+    setup = WorkerSetup(
+        target="toy_plugin:make_generator", folder=folder, import_paths=(str(folder),), limits=Limits(**limits)
+    )
     return WorkerProcess(setup, folder / "private.log")
 
 
@@ -135,9 +138,8 @@ def test_prints_do_not_disturb_the_answers_and_are_logged(tmp_path: Path) -> Non
     assert all(words in log_of(tmp_path) for words in ("hello from the plugin", "rawraw", "shell"))
 
 
-def test_endless_prints_fill_the_log_to_its_cap_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_process, "LOG_CAP_BYTES", 10_000)
-    answers = ask(tmp_path, f"sys.stderr.write('x' * 10**6)\n{SPECKLE}")
+def test_endless_prints_fill_the_log_to_its_cap_only(tmp_path: Path) -> None:
+    answers = ask(tmp_path, f"sys.stderr.write('x' * 10**6)\n{SPECKLE}", log_bytes=10_000)
     assert answers[0].volume is not None
     assert len(log_of(tmp_path)) == 10_000
 

@@ -1,0 +1,60 @@
+"""The limits of a worker, as a table that is kept in the plan and in the record of a run.
+
+Who holds which limit: the kernel (`resource_limits`, set before the worker's first instruction), the sandbox (the size
+of its private folders), and the harness (wall clocks, memory of all processes together, length of the log).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GIB = 2**30
+MIB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits of a run; docs/sandbox.md says which of them each isolation holds.
+
+    Attributes:
+        start_seconds: wall clock for importing the generator and loading its weights.
+        case_seconds: wall clock for one case; a batch gets it once for each of its cases.
+        run_seconds: wall clock of all cases together; what is left then fails with E_TIMEOUT.
+        cpu_seconds: processor time of one process.
+        memory_bytes: memory of all processes together, and address space of each where no GPU is used: CUDA reserves
+            far more addresses than memory.
+        processes: processes and threads together.
+        file_bytes: the largest file.
+        open_files: open files of one process.
+        tmp_bytes: the private folder /tmp.
+        log_bytes: what is kept of stdout and stderr; the rest is read and forgotten.
+        threads: threads of numerical libraries in the worker.
+    """
+
+    start_seconds: float = 600.0
+    case_seconds: float = 600.0
+    run_seconds: float = 86_400.0
+    cpu_seconds: int = 86_400
+    memory_bytes: int = 16 * GIB
+    processes: int = 512
+    file_bytes: int = GIB
+    open_files: int = 1024
+    tmp_bytes: int = GIB
+    log_bytes: int = MIB
+    threads: int = 2
+
+
+def resource_limits(limits: Limits, *, device: str) -> dict[str, int]:
+    """The limits that the kernel holds: name of an rlimit, as `prlimit` and `resource` call it, and its value.
+
+    >>> resource_limits(Limits(processes=64), device="cpu")["nproc"]
+    64
+    """
+    found = {
+        "core": 0,
+        "cpu": limits.cpu_seconds,
+        "fsize": limits.file_bytes,
+        "nofile": limits.open_files,
+        "nproc": limits.processes,
+    }
+    return found if device.startswith("cuda") else found | {"as": limits.memory_bytes}
