@@ -71,7 +71,7 @@ view:
 # What apt must bring: the sandbox of strangers' code and the browser of the site's tests.
 system:
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends bubblewrap chromium fonts-dejavu-core >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends bubblewrap chromium fonts-dejavu-core openssh-client minisign >/dev/null
 
 clean:
 	rm -rf .venv .view demo build *.egg-info

@@ -50,6 +50,7 @@ class RowView:
     team: str
     method: str
     kind: str
+    who: str
     marks: str
     notes: tuple[str, ...]
     is_reference: bool
@@ -161,6 +162,7 @@ def _view_row(row: Row, board: Board, axis: Axis | None) -> RowView:
         team=entry.submission.team,
         method=entry.submission.method,
         kind=entry.kind,
+        who=_who(row),
         marks=_marks(row),
         notes=_notes(row, board),
         is_reference=entry is board.reference,
@@ -199,6 +201,12 @@ def _notes(row: Row, board: Board) -> tuple[str, ...]:
     if row.entry is board.reference and (drawn := real_eyes_text(board, board.ranking_card)):
         notes.append(f"Other patients drawn to the same number: {drawn}")
     return tuple(notes)
+
+
+def _who(row: Row) -> str:
+    """Whose row it is, of what kind, and what others found out about it; nobody asks that of a control."""
+    parts = [row.entry.team_name, row.entry.kind, *(() if row.is_control else row.entry.badges)]
+    return " · ".join(parts)
 
 
 def _beyond(entry: Entry, board: Board) -> str:

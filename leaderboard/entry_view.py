@@ -21,6 +21,7 @@ from fundus2oct.leaderboard.controls_view import (
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.leaderboard.texture_view import TextureView, view_texture
+from fundus2oct.leaderboard.trust_view import view_trust
 from fundus2oct.leaderboard.values_view import ValuesView, view_values
 from fundus2oct.metrics.metric_card import MetricCard
 
@@ -48,6 +49,7 @@ class EntryView:
     texture: TextureView | None
     photograph: PhotographView | None
     memorisation: MemorisationView | None
+    trust: tuple[str, ...]
     failures: tuple[tuple[str, int], ...]
     provenance: tuple[tuple[str, str], ...]
     history: tuple[HistoryLine, ...]
@@ -66,6 +68,7 @@ def view_entry(row: Row, board: Board, site_title: str) -> EntryView:
         texture=view_texture(entry.result),
         photograph=view_photograph(entry.result),
         memorisation=view_memorisation(entry.result),
+        trust=view_trust(row),
         failures=tuple(sorted(entry.result["cases"]["failures"].items())),
         provenance=tuple(_provenance(entry.result)),
         history=tuple(reversed(_history(entry, board.ranking_card))),

@@ -67,7 +67,7 @@ def order(entries: Sequence[Entry], card: MetricCard) -> tuple[Row, ...]:
 def why_unranked(entry: Entry, card: MetricCard) -> tuple[str, ...]:
     """Every reason why the numbers of ``entry`` may not be ranked; its kind is not among them."""
     measured, eligible = entry.measured(card.name), entry.result["eligible"]
-    reasons: list[str] = []
+    reasons: list[str] = [entry.ruled_out.told] if entry.ruled_out else []
     if measured["value"] is None:
         reasons.append(f"no {card.abbreviation}: {measured['reason']}")
     if fails_too_often(entry):

@@ -14,8 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from fundus2oct.benchmark import submission_file
+from fundus2oct.benchmark.attestation_file import (
+    ATTESTATION_NAME,
+    SIGNATURE_NAME,
+    Attestation,
+    badges,
+    read_attestations,
+)
+from fundus2oct.benchmark.entry_status import StatusChange, read_status, ruled_out
 from fundus2oct.benchmark.result_file import RESULT_NAME, Result, list_records, read_result
 from fundus2oct.benchmark.submission_file import Submission
+from fundus2oct.benchmark.team_file import Team, read_teams, team_of
 from fundus2oct.leaderboard.safe_text import visible_everywhere
 from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError, BenchErrors
@@ -31,10 +40,12 @@ class Record:
     Attributes:
         name: its file name without the ending, such as ``0001-89abcdef``.
         result: its content, with unseen characters made visible.
+        attestations: what others than the team found out about it.
     """
 
     name: str
     result: Result
+    attestations: tuple[Attestation, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +55,14 @@ class Entry:
     Attributes:
         submission: what readers are told about it.
         records: its records, oldest first; the last one counts.
+        changes: of its standing, oldest first.
+        team: what the organiser says about the team; None where nothing is said.
     """
 
     submission: Submission
     records: tuple[Record, ...]
+    changes: tuple[StatusChange, ...] = ()
+    team: Team | None = None
 
     @property
     def result(self) -> Result:
@@ -58,6 +73,22 @@ class Entry:
     def title(self) -> str:
         """The method's name for readers."""
         return self.submission.title or self.submission.method
+
+    @property
+    def team_name(self) -> str:
+        """The team for readers: as the organiser calls it, else as it does, with the slug, which is nobody else's."""
+        name = self.team.name if self.team else self.submission.alias
+        return f"{name} ({self.submission.team})" if name else self.submission.team
+
+    @property
+    def badges(self) -> tuple[str, ...]:
+        """What others found out about the record that counts, or self-reported."""
+        return badges(self.records[-1].attestations)
+
+    @property
+    def ruled_out(self) -> StatusChange | None:
+        """Why it may not be ranked whatever its numbers: withdrawn or disqualified."""
+        return ruled_out(self.changes, self.result["phase"])
 
     @property
     def kind(self) -> str:
@@ -94,9 +125,10 @@ def read_entries(root: Path) -> tuple[Entry, ...]:
         )
     entries: list[Entry] = []
     problems: list[BenchError] = []
+    teams = read_teams(root)
     for phase_folder in _phase_folders(root):
         try:
-            entries.append(_read_entry(phase_folder))
+            entries.append(_read_entry(phase_folder, teams))
         except BenchErrors as error:
             problems.extend(error.problems)
         except BenchError as error:
@@ -132,8 +164,8 @@ def _visible_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _read_entry(phase_folder: Path) -> Entry:
-    problems = [_unknown_file(p) for p in _visible_files(phase_folder) if not RESULT_NAME.fullmatch(p.name)]
+def _read_entry(phase_folder: Path, teams: tuple[Team, ...]) -> Entry:
+    problems = [_unknown_file(path) for path in _visible_files(phase_folder) if not _is_known(path)]
     records: list[Record] = []
     for path in list_records(phase_folder):
         try:
@@ -142,7 +174,15 @@ def _read_entry(phase_folder: Path) -> Entry:
             problems.append(error)
     if problems:
         raise BenchErrors(problems, where=phase_folder)
-    return Entry(submission=_read_texts(phase_folder, records[-1].result), records=tuple(records))
+    submission, method_folder = _read_texts(phase_folder, records[-1].result), phase_folder.parent.parent.parent
+    changes = read_status(method_folder)
+    return Entry(submission=submission, records=tuple(records), changes=changes, team=team_of(submission.team, teams))
+
+
+def _is_known(path: Path) -> bool:
+    """Whether a file among the records is one, or lies beside one as its attestation or signature."""
+    beside = ATTESTATION_NAME.fullmatch(path.name) or SIGNATURE_NAME.fullmatch(path.name)
+    return bool(RESULT_NAME.fullmatch(path.name) or (beside and path.with_name(f"{beside[1]}.json").exists()))
 
 
 def _unknown_file(path: Path) -> BenchError:
@@ -159,7 +199,8 @@ def _read_record(path: Path, phase_folder: Path) -> Record:
         _check_numbers(measured, f"{path}, metric {name}")
     for part in ("metrics", "anatomy", "texture", "controls"):
         _check_magnitudes(result.get(part), f"{path}, {part}")
-    return Record(name=path.stem, result=visible_everywhere(result))
+    attestations = tuple(visible_everywhere(attestation) for attestation in read_attestations(path))
+    return Record(name=path.stem, result=visible_everywhere(result), attestations=attestations)
 
 
 def _check_digest(path: Path) -> None:

@@ -33,8 +33,11 @@ ALLOWED = {
     "leaderboard": {
         "leaderboard",
         "benchmark.result_file",
+        "benchmark.attestation_file",
         "benchmark.audit_file",
+        "benchmark.entry_status",
         "benchmark.submission_file",
+        "benchmark.team_file",
         "benchmark.dataset",
         "benchmark.progress",
         "metrics.catalogue",

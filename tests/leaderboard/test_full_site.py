@@ -24,8 +24,8 @@ def words(site: Path, pattern: str) -> str:
 def test_the_board_tells_what_other_real_eyes_score(full_site: Path) -> None:
     text = words(full_site, "index.html")
     assert "lower is better; other real eyes 209.4 [190.9, 229.9], 50 draws" in text
-    assert re.search(r"diffusion team-a · submission 214\.6 \[196\.6, 232\.6\] within", text)
-    assert re.search(r"ridge ‡? ?team-a · baseline 603\.8 \+394\.4", text)
+    assert re.search(r"diffusion team-a · submission · self-reported 214\.6 \[196\.6, 232\.6\] within", text)
+    assert re.search(r"ridge ‡? ?team-a · baseline · self-reported 603\.8 \+394\.4", text)
 
 
 def test_the_band_of_draws_takes_the_place_of_the_line(full_site: Path) -> None:
