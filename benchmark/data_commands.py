@@ -37,17 +37,17 @@ def data() -> None:
 @click.option("--out", type=FOLDER, required=True, help="Dataset folder to make; it must be new or empty.")
 @click.option(
     "--profile",
-    type=click.Choice(["tiny", "mini", "v1"]),
+    type=click.Choice(["tiny", "trial", "mini", "v1"]),
     default="mini",
     show_default=True,
-    help="Size of the cohort: 7, 144 or 1,000 eyes.",
+    help="Size of the cohort: 7, 10, 144 or 1,000 eyes.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives another cohort.")
 @click.option("--workers", type=click.IntRange(1), help="Processes to use; the result does not depend on it.")
 def phantom(out: Path, profile: str, seed: int, workers: int | None) -> None:
     """Make a synthetic cohort: photographs and B-scans rendered from one hidden anatomy.
 
-    tiny is for tests, mini for demonstrations, v1 for numbers. The same seed gives the same files.
+    tiny is for tests, trial what `bench try` uses, mini for demonstrations, v1 for numbers. The same seed gives the same files.
 
     \b
     Example:

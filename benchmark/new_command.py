@@ -101,6 +101,8 @@ def _make_weights(folder: Path) -> None:
         found = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise BenchError("E_INTERNAL", "the template's weights cannot be made", where="make_weights.py", found=found)
     made = sorted(path for path in set(folder.rglob("*")) - before if path.is_file())
+    for path in made:
+        path.chmod(0o644)  # safetensors writes files that the owner alone may read; the sandbox's user is another
     lines = [f'"{path.relative_to(folder).as_posix()}" = "{sha256_file(path)}"' for path in made]
     with open(folder / FILE_NAME, "a", encoding="utf-8") as file:
         file.write("\n".join(["", "[weights]  # path = sha256", *lines, ""]))

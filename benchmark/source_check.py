@@ -59,6 +59,7 @@ def source_advice(folder: Path) -> list[BenchError]:
         )
         for path, tree in trees.items()
         for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
         if any(module.split(".")[0] == "fundus2oct" for module in _imported(node))
     ]
 
@@ -147,7 +148,7 @@ def _signature_problems(function: Function, keywords: Sequence[str], path: Path,
         yield BenchError("E_PLUGIN", f"{function.name}() is async", where=where, expected=expected)
 
 
-def _imported(node: ast.AST) -> list[str]:
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    return [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+    return [] if node.level else [node.module or ""]

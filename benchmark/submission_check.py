@@ -84,7 +84,9 @@ def _check_code(folder: Path) -> Report:
 
 
 def _check_pictures(path: Path, cases: Sequence[Case] | None) -> Report:
-    submission, problems, advice = None, [], []
+    submission: Submission | None = None
+    problems: list[BenchError] = []
+    advice: list[BenchError] = []
     if path.is_dir() and (path / FILE_NAME).exists():
         submission, problems = _manifest(path)
         advice = [] if submission is None else list(_manifest_advice(submission, path))

@@ -98,6 +98,9 @@ def _file_problems(file: TreeFile, folder: Path) -> Iterator[BenchError]:
             yield BenchError("E_MISSING", "a link that leads nowhere", where=file.path, found=target)
     elif not file.is_plain:
         yield BenchError("E_FILETYPE", "neither a file nor a folder", where=file.path, fix="remove it")
+    elif not file.path.stat().st_mode & stat.S_IROTH:
+        what, fix = "only its owner may read it, and the sandbox's user is another", f"chmod -R a+rX {folder}"
+        yield BenchError("E_RIGHTS", what, where=file.path, fix=fix)
     elif file.path.stat().st_size < 1024 and is_lfs_pointer(file.path):
         found = LFS_POINTER.decode().split("/")[2]
         fix = "run `git lfs pull` there"

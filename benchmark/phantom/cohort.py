@@ -63,7 +63,7 @@ def write_cohort(
 
     Args:
         out: the dataset's folder; it must not exist, or be empty.
-        profile: "mini", "v1" or "tiny".
+        profile: "tiny", "trial", "mini" or "v1".
         seed: 0 or more.
         workers: processes; None = one for each processor this process may use.
         on_progress: called with (eyes done, eyes in all).

@@ -159,7 +159,7 @@ def test_phantom_hands_its_options_on_and_tells_the_next_command(
 def test_profiles_on_offer_are_those_of_the_phantom() -> None:
     profile = next(option for option in data.commands["phantom"].params if option.name == "profile")
     assert set(profile.type.choices) == set(PROFILES)
-    assert profile.help == "Size of the cohort: {}, {} or {:,} eyes.".format(
+    assert profile.help == "Size of the cohort: {}, {}, {} or {:,} eyes.".format(
         *(sum(s.values()) for s in PROFILES.values())
     )
 

@@ -115,6 +115,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a folder that is a link": (link("data", "/etc"), "E_FILETYPE: a link that leads out"),
     "a link to nothing": (link("data.npy", "nothing.npy"), "E_MISSING: a link that leads nowhere"),
     "a pipe": (lambda f: os.mkfifo(f / "pipe"), "E_FILETYPE: neither a file nor a folder"),
+    "a file for its owner alone": (lambda f: (f / "weights.npy").chmod(0o600), "E_RIGHTS: only its owner .*chmod"),
     "names alike": (put("Weights.npy", b"weights"), "E_COLLISION: equal but for upper and lower case"),
     "a name that commands": (put("a\x1b[2J.npy", b""), r"E_NAME: bad file name .*x1b"),
     "no interpreter": (lambda f: write(f, python="nowhere/python"), "E_ENVIRONMENT: no such interpreter"),

@@ -1,0 +1,200 @@
+"""A rehearsal of what an organiser does with a submission: the same sandbox, limits and scorer, on ten synthetic eyes.
+
+The eyes, what the scorer computes of them, and two reference rows are made once and kept in the cache folder. Shown by
+`try_command`; nothing of it is a result.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from fundus2oct.benchmark.archive_import import import_archive
+from fundus2oct.benchmark.challenge_folder import picture_submission
+from fundus2oct.benchmark.dataset import Dataset, read_dataset
+from fundus2oct.benchmark.generation import generate_run
+from fundus2oct.benchmark.generator_reference import GeneratorReference, resolve
+from fundus2oct.benchmark.measured_source import measure_source
+from fundus2oct.benchmark.phantom.cohort import write_cohort
+from fundus2oct.benchmark.phantom.cohort_plan import PHANTOM_VERSION
+from fundus2oct.benchmark.progress import muted, progress_of, say
+from fundus2oct.benchmark.result_file import Result
+from fundus2oct.benchmark.run_folder import RunFolder
+from fundus2oct.benchmark.sandbox_limits import Limits
+from fundus2oct.benchmark.value_cache import ValueCache
+from fundus2oct.benchmark.verify_volumes import Tolerance, compare_runs
+from fundus2oct.benchmark.volume_source import VolumeSource, run_source
+from fundus2oct.benchmark.worker_setup import Isolation
+from fundus2oct.metrics.weight_registry import cache_folder
+
+PHASE = "trial"
+SPLIT = "test"
+REFERENCES = ("mean-volume", "random-train")
+"""Rows shown beside: a blurred mean, which wins PSNR and SSIM, and real volumes of other eyes, which win FVD."""
+
+REPEATED = 2
+"""Cases that are generated again, and with each other's photographs."""
+
+Fit = Callable[[str, Path, Path], None]
+"""(method, dataset's folder, generator's folder): fits a reference generator."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Under what a rehearsal runs; an organiser states the same.
+
+    Attributes:
+        seed: of the run.
+        device: handed to the generator.
+        isolation: walls around it.
+        limits: how much of everything it may take.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    isolation: Isolation = "none"
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What a rehearsal found.
+
+    Attributes:
+        result: the record that scoring would file.
+        summary: the content of `run.json`.
+        seconds: of every case, in the order in which they were asked.
+        repeats: whether the same seed gave the same volumes again; None where cases failed.
+        uses_photograph: whether another photograph gave another volume; None where cases failed.
+    """
+
+    result: Result
+    summary: dict[str, Any]
+    seconds: Sequence[float]
+    repeats: bool | None
+    uses_photograph: bool | None
+
+    @property
+    def typical_seconds(self) -> float:
+        """Median of the seconds a case; the first one often warms up."""
+        return statistics.median(self.seconds)
+
+
+def trial_folder() -> Path:
+    """Where the eyes, the scorer's values and the reference rows are kept."""
+    return cache_folder() / f"trial-{PHANTOM_VERSION}"
+
+
+def trial_dataset() -> Dataset:
+    """Ten synthetic eyes, four for training and six for testing, made at the first call."""
+    folder = trial_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "data.lock"):
+        if not (folder / "data" / "dataset.toml").is_file():
+            with progress_of("make synthetic eyes, once", unit="eye") as steps:
+                write_cohort(folder / "data", profile="trial", on_progress=steps)
+    return read_dataset(folder / "data")
+
+
+def try_generator(target: str, scratch: Path, conditions: Conditions) -> Trial:
+    """Generate, repeat and score as an organiser would.
+
+    Args:
+        target: the submission's folder, or another name of a generator.
+        scratch: an empty folder for the runs; their private logs lie there.
+        conditions: walls and limits.
+
+    Raises:
+        BenchError: E_PLUGIN when the generator cannot be loaded, and what `resolve` raises.
+    """
+    dataset, reference = trial_dataset(), resolve(target)
+    summary = _generate(reference, dataset, scratch / "run", conditions)
+    run = RunFolder(scratch / "run")
+    repeats = uses_photograph = None
+    if not summary["failures"]:
+        few = replace(dataset, cases=dataset.split(SPLIT)[:REPEATED])  # their seeds stay what they were
+        _generate(reference, few, scratch / "again", conditions)
+        verdicts = compare_runs(run, RunFolder(scratch / "again"), Tolerance.of(reference.submission))
+        repeats = all(verdict.verdict != "differing" for verdict in verdicts)
+        other = _generate(reference, _with_swapped_photographs(few), scratch / "swapped", conditions)["cases"]
+        uses_photograph = any(summary["cases"][name]["digest"] != case["digest"] for name, case in other.items())
+    return Trial(
+        result=score_trial(run_source(run, dataset, SPLIT), dataset),
+        summary=summary,
+        seconds=case_seconds(run),
+        repeats=repeats,
+        uses_photograph=uses_photograph,
+    )
+
+
+def try_pictures(source: Path, dataset: Dataset, split: str, scratch: Path) -> tuple[Result, dict[str, Any]]:
+    """The record that scoring pictures would file, and the content of `run.json`.
+
+    Args:
+        source: a zip or a folder in the challenge's layout.
+        dataset: with the truth of the split.
+        split: that the pictures were drawn for.
+        scratch: an empty folder.
+    """
+    submission = picture_submission(source, team="local", method="pictures")
+    summary = import_archive(source, dataset, split, scratch / "run", submission)
+    return score_trial(run_source(RunFolder(scratch / "run"), dataset, split), dataset, split), summary
+
+
+def score_trial(source: VolumeSource, dataset: Dataset, split: str = SPLIT) -> Result:
+    """The record that scoring would file, with values kept in the rehearsal's own cache."""
+    cache = ValueCache(trial_folder() / "values")
+    return measure_source(source, dataset, split, phase=PHASE, cache=cache).result
+
+
+def reference_rows(fit: Fit, conditions: Conditions) -> dict[str, dict[str, Any]]:
+    """Method -> its metrics on the same eyes; fitted, run and scored at the first call."""
+    with muted():
+        return {method: _reference_row(method, fit, conditions) for method in REFERENCES}
+
+
+def case_seconds(run: RunFolder) -> list[float]:
+    """Seconds of every case of a run, in the order in which they were asked."""
+    path = run.path / "timing.jsonl"
+    return [json.loads(line)["seconds"] for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+def _reference_row(method: str, fit: Fit, conditions: Conditions) -> dict[str, Any]:
+    folder, dataset = trial_folder() / "reference" / method, trial_dataset()
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "run" / "run.json").is_file():
+            say(f"make the reference row {method}, once")
+            fit(method, dataset.folder, folder / "generator")
+            _generate(resolve(str(folder / "generator")), dataset, folder / "run", conditions)
+        source = run_source(RunFolder(folder / "run"), dataset, SPLIT)
+        metrics: dict[str, Any] = score_trial(source, dataset)["metrics"]
+    return metrics
+
+
+def _generate(reference: GeneratorReference, dataset: Dataset, folder: Path, conditions: Conditions) -> dict[str, Any]:
+    return generate_run(
+        reference,
+        dataset,
+        SPLIT,
+        folder,
+        seed=conditions.seed,
+        device=conditions.device,
+        isolation=conditions.isolation,
+        limits=conditions.limits,
+    )
+
+
+def _with_swapped_photographs(dataset: Dataset) -> Dataset:
+    """The same cases, each with the next one's photograph."""
+    cases = dataset.cases
+    fundi = [case.fundus for case in (*cases[1:], cases[0])]
+    return replace(
+        dataset, cases=tuple(replace(case, fundus=fundus) for case, fundus in zip(cases, fundi, strict=True))
+    )
