@@ -1,6 +1,6 @@
 """Walls around strangers' code: which of them start on this machine, and how a worker is started behind them.
 
-`bubblewrap` is the strong kind; `none` is a process of its own and no wall. What starts is found by starting it with
+`bubblewrap` is the strong kind, `reduced` does without it, `none` is a process of its own and no wall. What starts is found by starting it with
 the very arguments of a worker and a canary in its place. docs/sandbox.md says what each kind promises.
 """
 
@@ -12,17 +12,18 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from fundus2oct.benchmark import sandbox_bubblewrap, sandbox_view
+from fundus2oct.benchmark import sandbox_bubblewrap, sandbox_filter, sandbox_reduced, sandbox_view
 from fundus2oct.benchmark.worker_setup import Isolation, WorkerSetup
 from fundus2oct.metrics.errors import BenchError
 
-STRONGEST_FIRST: tuple[Isolation, ...] = ("bubblewrap",)
+STRONGEST_FIRST: tuple[Isolation, ...] = ("bubblewrap", "reduced")
 PROBE_SECONDS = 20.0
 PIPE_BYTES = 2**20
 
@@ -66,6 +67,8 @@ class Launch:
         folder: the submission's folder as the worker sees it.
         import_paths: as the worker sees them.
         device: as the worker calls it.
+        scratch: a private folder to be removed after the worker's end.
+        sweeps: whether the program ends all that the worker left behind when it gets SIGTERM.
     """
 
     command: list[str]
@@ -74,6 +77,8 @@ class Launch:
     folder: str
     import_paths: list[str]
     device: str
+    scratch: Path | None = None
+    sweeps: bool = False
 
 
 @contextlib.contextmanager
@@ -89,10 +94,11 @@ def launch(setup: WorkerSetup) -> Iterator[Launch]:
     if setup.isolation == "bubblewrap":
         with _behind_bubblewrap(setup) as found:
             yield found
-    elif setup.isolation == "none":
-        yield _without_walls(setup)
+    elif setup.isolation == "reduced":
+        with _behind_reduced_walls(setup) as found:
+            yield found
     else:
-        raise BenchError("E_SANDBOX", f"no walls called {setup.isolation}")
+        yield _without_walls(setup)
 
 
 def _without_walls(setup: WorkerSetup) -> Launch:
@@ -114,37 +120,56 @@ def _fixed(setup: WorkerSetup) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _behind_bubblewrap(setup: WorkerSetup) -> Iterator[Launch]:
+    inner, code = sandbox_bubblewrap.INNER_FOLDER, sandbox_bubblewrap.INNER_CODE
     sandbox_view.require_hidden(setup, [source for source, _ in sandbox_bubblewrap.shown(setup)])
-    arguments = sandbox_bubblewrap.arguments(setup, INNER_VARIABLES | _fixed(setup))
-    descriptor = _pipe_with(b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
-    try:
+    with contextlib.ExitStack() as pipes:
+        filter_program = sandbox_filter.filter_program(sockets=True)
+        filter_pipe = None if filter_program is None else pipes.enter_context(_pipe_with(filter_program))
+        arguments = sandbox_bubblewrap.arguments(setup, INNER_VARIABLES | _fixed(setup), filter_pipe)
+        pipe = pipes.enter_context(_pipe_with(b"".join(os.fsencode(argument) + b"\0" for argument in arguments)))
+        program = [*sandbox_bubblewrap.program(setup), setup.python, sandbox_bubblewrap.INNER_WORKER]
+        yield Launch(
+            command=[shutil.which("bwrap") or "bwrap", "--args", str(pipe), "--", *program],
+            environment={},
+            descriptors=tuple(number for number in (pipe, filter_pipe) if number is not None),
+            folder=inner,
+            import_paths=[inner, code] if setup.import_paths else [code],
+            device=sandbox_view.inner_device(setup.device),
+        )
+
+
+@contextlib.contextmanager
+def _behind_reduced_walls(setup: WorkerSetup) -> Iterator[Launch]:
+    sandbox_view.require_hidden(setup, list(sandbox_reduced.shown(setup)))
+    scratch = Path(tempfile.mkdtemp(prefix="fundus2oct-worker-"))
+    variables = INNER_VARIABLES | {"HOME": str(scratch), "TMPDIR": str(scratch)} | _fixed(setup)
+    with _pipe_with(sandbox_reduced.wishes(setup, [setup.python], variables, scratch)) as pipe:
         yield Launch(
             command=[
-                shutil.which("bwrap") or "bwrap",
-                *("--args", str(descriptor), "--"),
-                *sandbox_bubblewrap.program(setup),
-                *(setup.python, sandbox_bubblewrap.INNER_WORKER),
+                *(sys.executable, "-I", "-S", str(sandbox_reduced.LAUNCHER_FILE), str(pipe)),
+                str(sandbox_view.WORKER_FILE),
             ],
             environment={},
-            descriptors=(descriptor,),
-            folder=sandbox_bubblewrap.INNER_FOLDER,
-            import_paths=[
-                *([sandbox_bubblewrap.INNER_FOLDER] if setup.import_paths else []),
-                sandbox_bubblewrap.INNER_CODE,
-            ],
+            descriptors=(pipe,),
+            folder=str(setup.folder),
+            import_paths=list(setup.import_paths),
             device=setup.device,
+            scratch=scratch,
+            sweeps=True,
         )
-    finally:
-        os.close(descriptor)
 
 
-def _pipe_with(data: bytes) -> int:
-    """The reading end of a pipe that holds ``data`` and nothing after it."""
+@contextlib.contextmanager
+def _pipe_with(data: bytes) -> Iterator[int]:
+    """The reading end of a pipe that holds ``data``: what is read from it once cannot be read again from inside."""
     reading, writing = os.pipe()
-    with os.fdopen(writing, "wb", buffering=0) as file:
-        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        file.write(data)
-    return reading
+    try:
+        with os.fdopen(writing, "wb", buffering=0) as file:
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+            file.write(data)
+        yield reading
+    finally:
+        os.close(reading)
 
 
 def choose_isolation(wanted: str = "auto") -> Isolation:
@@ -194,6 +219,8 @@ def _probe(setup: WorkerSetup, secret: Path) -> str:
                 check=False,
                 start_new_session=True,
             )
+            if found.scratch is not None:
+                shutil.rmtree(found.scratch, ignore_errors=True)
     except FileNotFoundError as error:
         return f"{error.filename} is not installed"
     except subprocess.TimeoutExpired:

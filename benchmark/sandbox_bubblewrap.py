@@ -36,14 +36,23 @@ FIRST_USER, USERS = 61_184, 4_336
 no sandbox uses up another's number of processes."""
 
 
-def arguments(setup: WorkerSetup, variables: Mapping[str, str]) -> Iterator[str]:
-    """The arguments before the program: what is separate, what is shown, what is set."""
+def arguments(setup: WorkerSetup, variables: Mapping[str, str], filter_pipe: int | None) -> Iterator[str]:
+    """The arguments before the program: what is separate, what is shown, what is set.
+
+    Args:
+        setup: the worker.
+        variables: all that it gets.
+        filter_pipe: descriptor from which bubblewrap reads the seccomp filter.
+    """
     yield from SEPARATE
+    yield from () if filter_pipe is None else ("--seccomp", str(filter_pipe))
     yield from AS_ROOT if os.geteuid() == 0 else AS_USER
     yield from ("--proc", "/proc", "--dev", "/dev")
     yield from ("--perms", "1777", "--size", str(SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm")
     yield from ("--perms", "1777", "--size", str(setup.limits.tmp_bytes), "--tmpfs", "/tmp")
     yield from _shown(setup)  # after /tmp, or what lies below it would be covered
+    for node in sandbox_view.gpu_nodes(setup.device):
+        yield from ("--dev-bind", str(node), str(node))
     for name, value in variables.items():
         yield from ("--setenv", name, value)
     yield from ("--chdir", "/tmp", "--remount-ro", "/")
@@ -66,7 +75,8 @@ def _shown(setup: WorkerSetup) -> Iterator[str]:
 def shown(setup: WorkerSetup) -> Iterator[tuple[Path, str]]:
     """(path outside, path inside) of everything that is bound; a link stays a link, resolved inside alone."""
     system = (*sandbox_view.system_folders(), *sandbox_view.system_links())
-    for part in (*system, *sandbox_view.interpreter_parts(setup), *setup.read_only):
+    hardware = [Path("/sys")] if sandbox_view.gpu_nodes(setup.device) else []
+    for part in (*system, *hardware, *sandbox_view.interpreter_parts(setup), *setup.read_only):
         yield part, str(part)
     yield sandbox_view.WORKER_FILE, INNER_WORKER
     for folder in sandbox_view.our_code(setup):

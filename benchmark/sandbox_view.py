@@ -7,6 +7,7 @@ project three folders of code and never the repository, whose demo holds truth. 
 
 from __future__ import annotations
 
+import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ SYSTEM = ("bin", "lib", "lib32", "lib64", "libexec", "share", "local/bin", "loca
 PREFIX_PARTS = ("bin", "lib", "lib64", "pyvenv.cfg")
 OUR_FOLDERS = ("metrics", "benchmark", "baselines")
 """Code that a reference generator needs; the board's is not among it."""
+
+GPU_CONTROL = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
 
 MAX_ENTRIES = 256
 """Files and folders at the top of a submission; each is a mount."""
@@ -80,6 +83,29 @@ def submission_entries(folder: Path) -> Iterator[Path]:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
             raise BenchError("E_FILETYPE", "not a plain file", where=path, expected="a file, a folder or a link")
         yield path
+
+
+def gpu_nodes(device: str) -> list[Path]:
+    """The device files of the one GPU that ``device`` names, and those that all GPUs share; none for "cpu".
+
+    `CUDA_VISIBLE_DEVICES` with plain numbers is followed. The driver's numbers are taken for CUDA's, which holds where
+    `CUDA_DEVICE_ORDER=PCI_BUS_ID` does.
+    """
+    if not device.startswith("cuda"):
+        return []
+    place = int(device.partition(":")[2] or 0)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    number = visible[place] if place < len(visible) and visible[place].isdecimal() else str(place)
+    return [node for node in (Path(f"/dev/nvidia{number}"), *map(Path, GPU_CONTROL)) if node.exists()]
+
+
+def inner_device(device: str) -> str:
+    """What a device is called where it is the only one of its kind.
+
+    >>> inner_device("cuda:3"), inner_device("cpu")
+    ('cuda:0', 'cpu')
+    """
+    return "cuda:0" if device.startswith("cuda:") else device
 
 
 def require_hidden(setup: WorkerSetup, shown: Sequence[Path]) -> None:

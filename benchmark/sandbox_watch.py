@@ -1,37 +1,40 @@
 """Watching what a worker and everything it started take together, which no limit of the kernel's counts for us.
 
 Looks twice a second at the resident memory and the number of the process's descendants; above a limit it ends the
-whole group. Private folders in memory (/tmp, /dev/shm) have sizes of their own and are not counted.
+worker. Private folders in memory (/tmp, /dev/shm) have sizes of their own and are not counted.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+from fundus2oct.benchmark.sandbox_launcher import descendants
 from fundus2oct.benchmark.sandbox_limits import MIB, Limits
 
 INTERVAL_SECONDS = 0.5
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
-class MemoryWatch:
-    """A thread that ends a process group when it takes too much.
+class Watch:
+    """A thread that ends a worker when it and everything it started take too much.
 
     Args:
-        pid: the group's leader; its descendants are counted.
-        limits: memory and number of processes.
+        pid: its process; all descendants are counted.
+        limits: memory, number of processes, size of the scratch folder.
+        end: ends it.
+        scratch: its private folder, where that is not in memory with a size of its own.
     """
 
-    def __init__(self, pid: int, limits: Limits) -> None:
+    def __init__(self, pid: int, limits: Limits, end: Callable[[], None], scratch: Path | None = None) -> None:
         self.excess = ""
         self._pid = pid
         self._limits = limits
+        self._end = end
+        self._scratch = scratch
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -50,8 +53,7 @@ class MemoryWatch:
         while not self._ended.wait(INTERVAL_SECONDS):
             self.excess = self._found()
             if self.excess:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._pid, signal.SIGKILL)
+                self._end()
                 return
 
     def _found(self) -> str:
@@ -60,24 +62,21 @@ class MemoryWatch:
         memory = sum(map(resident_bytes, family))
         if memory > self._limits.memory_bytes:
             return f"{memory // MIB} MiB of memory, at most {self._limits.memory_bytes // MIB} MiB are allowed"
-        if len(family) > 2 * self._limits.processes:
+        if len(family) > self._limits.processes:
             return f"{len(family)} processes, at most {self._limits.processes} are allowed"
+        if self._scratch is not None and folder_bytes(self._scratch) > self._limits.tmp_bytes:
+            return f"more than {self._limits.tmp_bytes // MIB} MiB in its private folder"
         return ""
 
 
-def descendants(pid: int) -> Iterator[int]:
-    """Every process that ``pid`` started, directly or not, as far as its parents live."""
-    children: dict[int, list[int]] = defaultdict(list)
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, ValueError):
-                fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
-                children[int(fields[1])].append(int(entry.name))
-    waiting = list(children[pid])
-    while waiting:
-        found = waiting.pop()
-        yield found
-        waiting += children[found]
+def folder_bytes(folder: Path) -> int:
+    """Bytes that the files below a folder take on disk; links are not followed."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+    return total
 
 
 def resident_bytes(pid: int) -> int:

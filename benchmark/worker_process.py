@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -22,13 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundus2oct.benchmark import sandbox, worker
-from fundus2oct.benchmark.sandbox_watch import MemoryWatch
+from fundus2oct.benchmark.sandbox_watch import Watch
 from fundus2oct.benchmark.worker_pipe import WorkerGone, WorkerPipe
 from fundus2oct.benchmark.worker_setup import WorkerSetup
 from fundus2oct.metrics.errors import BenchError, ExitCode
 
 START_TRIES = 3
 RETRY_SECONDS = 0.5
+SWEEP_SECONDS = 5.0
 NOTE_BYTES = 2**16
 """Longest private note of one failure."""
 
@@ -75,8 +78,9 @@ class WorkerProcess:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: WorkerPipe | None = None
+        self._launch: sandbox.Launch | None = None
         self._drain: threading.Thread | None = None
-        self._watch: MemoryWatch | None = None
+        self._watch: Watch | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -151,13 +155,15 @@ class WorkerProcess:
             return
         if self._watch is not None:
             self._watch.stop()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
+        if self._launch is not None:
+            _end(process, self._launch)
         if self._pipe is not None:
             self._pipe.close()
         process.wait()
         if self._drain is not None:
             self._drain.join(timeout=5)
+        if self._launch is not None and self._launch.scratch is not None:
+            shutil.rmtree(self._launch.scratch, ignore_errors=True)
 
     def _connected(self) -> WorkerPipe:
         if self._pipe is None:
@@ -196,12 +202,12 @@ class WorkerProcess:
                 pass_fds=launch.descriptors,
                 start_new_session=True,
             )
-        self._process = process
+        self._process, self._launch = process, launch
         self._pipe = WorkerPipe(process)
         stderr = cast(BinaryIO, process.stderr)
         self._drain = threading.Thread(target=_drain, args=(stderr, self._log, self._limits.log_bytes), daemon=True)
         self._drain.start()
-        self._watch = MemoryWatch(process.pid, self._limits)
+        self._watch = Watch(process.pid, self._limits, lambda: _end(process, launch), launch.scratch)
         self._watch.start()
         header, _ = self._pipe.receive(self._limits.start_seconds)
         if header != {"status": "started"}:
@@ -223,6 +229,16 @@ class WorkerProcess:
     def _note(self, message: str) -> None:
         with open(self._log, "a", encoding="utf-8", errors="replace") as log:
             log.write(message[:NOTE_BYTES] + "\n")
+
+
+def _end(process: subprocess.Popen[bytes], launch: sandbox.Launch) -> None:
+    """End a worker and what it started: by its own launcher where that sweeps, and in any case by force."""
+    if launch.sweeps and process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=SWEEP_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _header(photographs: Sequence[Photograph], together: bool) -> dict[str, Any]:
