@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fundus2oct.benchmark import comparison
+from fundus2oct.benchmark.disclosure import Disclosure, round_numbers
 from fundus2oct.benchmark.schema_file import SchemaFile
 from fundus2oct.benchmark.scored_run import ScoredRun, board_key
 from fundus2oct.metrics import inference, rank_inference
@@ -90,9 +91,15 @@ def make_document(runs: Sequence[ScoredRun]) -> Document:
 
 
 def write_pairwise(root: Path, runs: Sequence[ScoredRun]) -> Path:
-    """Compare all runs of one board and write its file; returns the path."""
-    path = root / file_name(runs[0])
-    write_json(path, check_pairwise(make_document(runs), where=path))
+    """Compare all runs of one board and write its file; returns the path.
+
+    Where the phase rounds what the public sees, the comparisons are rounded as the records are.
+    """
+    path, document = root / file_name(runs[0]), make_document(runs)
+    rules = [rule for run in runs if (rule := Disclosure.of(run.result)) is not None]
+    digits = min((rule.digits for rule in rules if rule.digits is not None), default=None)
+    document["metrics"] = round_numbers(document["metrics"], digits)
+    write_json(path, check_pairwise(document, where=path))
     return path
 
 

@@ -18,6 +18,8 @@ SCHEMA_NAME = "fundus2oct-result"
 SCHEMA_VERSION = 1
 MAX_BYTES = 2**22
 RESULT_NAME = re.compile(r"(\d{4,})-([0-9a-f]{8})\.json")
+CASES_NAME = re.compile(r"(\d{4,}-[0-9a-f]{8})\.per_case\.csv")
+"""Values per case beside a record, where the phase discloses them."""
 
 Result = dict[str, Any]
 

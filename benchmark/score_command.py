@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fundus2oct.benchmark.generate_command import SANDBOX_OPTION, generate_named, report_failures
+from fundus2oct.benchmark.phase_options import attest_run, phase_rules, read_moment, split_of
 from fundus2oct.benchmark.progress import say
 from fundus2oct.benchmark.submission_file import SLUG
 from fundus2oct.metrics.errors import BenchError, ExitCode
+
+if TYPE_CHECKING:
+    from fundus2oct.benchmark.dataset import Dataset
+    from fundus2oct.benchmark.phase_filing import Filing
+    from fundus2oct.benchmark.volume_source import VolumeSource
 
 
 @click.command()
@@ -19,7 +26,18 @@ from fundus2oct.metrics.errors import BenchError, ExitCode
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Dataset folder with truth.")
 @click.option("--split", default="test", show_default=True, help="Split to score.")
 @click.option("--oracle", help="Score an oracle row instead: truth-copy, real-vs-real or truth-blurred.")
-@click.option("--phase", help="Phase the result is filed under. [default: the split's name]")
+@click.option(
+    "--phase",
+    help="Phase the result is filed under: a name, or a phase.toml whose rules are kept. [default: the split's name]",
+)
+@click.option(
+    "--received",
+    callback=lambda context, option, value: read_moment(value),
+    help="When it was handed in, such as 2026-03-01T12:00:00Z; for a phase.toml. [default: now]",
+)
+@click.option(
+    "--reason", default="", help="For the public: why volumes that were scored before have other numbers now."
+)
 @click.option("--team", default="local", show_default=True, help="Team of pictures without submission.toml.")
 @click.option("--method", help="Method of such pictures. [default: their file name]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
@@ -47,6 +65,8 @@ def score(
     split: str,
     oracle: str | None,
     phase: str | None,
+    received: datetime,
+    reason: str,
     team: str,
     method: str | None,
     seed: int,
@@ -60,21 +80,32 @@ def score(
     """Score the volumes of one entry against the truth.
 
     TARGET is a finished run's folder, a generator (it is run first), or pictures in the challenge's layout: a zip, or a
-    folder, with their submission.toml beside ``images/`` where there is one. Scoring never
-    generates twice, and a second scoring computes nothing anew. Values per case and per patient stay in the private
-    folder; the public record holds aggregates alone.
+    folder, with their submission.toml beside ``images/`` where there is one. Scoring never generates twice, and a
+    second scoring computes nothing anew. Values per case and per patient stay in the private folder; the public record
+    holds aggregates alone. A phase.toml adds dates, a quota for each team, and what is disclosed.
 
     \b
     Example:
       bench score demo/runs/ridge --data demo/data --results demo/results --private demo/private
     """
     from fundus2oct.benchmark.dataset import read_dataset
+    from fundus2oct.benchmark.phase_filing import Filing
+    from fundus2oct.benchmark.run_folder import RunFolder
     from fundus2oct.benchmark.score_files import check_names
+    from fundus2oct.benchmark.volume_source import run_source
 
-    dataset, phase = read_dataset(data), phase or split
-    check_names(dataset, phase)
     if (target is None) == (oracle is None):
         raise click.UsageError("give either a TARGET or --oracle NAME")
+    dataset, rules = read_dataset(data), phase_rules(phase)
+    filing = Filing(results=results, private=private, phase=rules, reason=reason, is_reference=oracle is not None)
+    filing.require_reason()
+    if rules is not None:
+        split, phase = split_of(rules, split), rules.name
+        rules.require_dataset(dataset)
+        if oracle is None and not reason:
+            rules.require_open(received)
+    phase = phase or split
+    check_names(dataset, phase)
     if oracle is not None:
         from fundus2oct.benchmark.oracles import oracle_source
 
@@ -92,17 +123,20 @@ def score(
             device=device,
             sandbox=sandbox,
             folder=folder,
+            filing=filing,
         )
-        source = _run_source(run_folder, dataset, split)
-    score_source(source, dataset, split, phase=phase, private=private, results=results)
+        run = RunFolder(run_folder)
+        source = run_source(run, dataset, split)
+        filing.require_room(source.submission, run.summary()["volumes_hash"])
+    path = score_source(source, dataset, split, phase=phase, filing=filing)
+    if rules is not None and oracle is None and not _is_run(str(target)):
+        attest_run(path, rules, source, device)
     return status
 
 
-def _run_source(run_folder: Path, dataset: Any, split: str) -> Any:
-    from fundus2oct.benchmark.run_folder import RunFolder
-    from fundus2oct.benchmark.volume_source import run_source
-
-    return run_source(RunFolder(run_folder), dataset, split)
+def _is_run(target: str) -> bool:
+    """Whether a target is a run's folder, made by whomever."""
+    return (Path(target) / "plan.json").is_file()
 
 
 def _run_folder(
@@ -117,17 +151,21 @@ def _run_folder(
     device: str,
     sandbox: str,
     folder: Path | None,
+    filing: Filing,
 ) -> tuple[Path, ExitCode]:
     """The finished run that a target stands for: itself, a generator's, or that of pictures."""
     from fundus2oct.benchmark.challenge_folder import is_picture_folder
+    from fundus2oct.benchmark.generator_reference import resolve
     from fundus2oct.benchmark.run_folder import RunFolder
 
     path = Path(target)
-    if (path / "plan.json").is_file():
+    if _is_run(target):
         return path, report_failures(RunFolder(path).summary())
     if path.suffix.lower() == ".zip" or is_picture_folder(path):
         run_folder, summary = _from_pictures(path, dataset, split, runs, team, method)
     else:
+        reference = resolve(target, folder=folder)
+        filing.require_room(reference.submission, reference.content_hash)
         run_folder, summary = generate_named(
             target, dataset, split, None, folder=folder, seed=seed, device=device, sandbox=sandbox, runs=runs
         )
@@ -152,33 +190,35 @@ def _from_pictures(
 
 
 def score_source(
-    source: Any, dataset: Any, split: str, *, phase: str, private: Path, results: Path, train_split: str = "train"
-) -> dict[str, Any]:
-    """Score volumes, write every file, show the table; returns the public record."""
+    source: VolumeSource, dataset: Dataset, split: str, *, phase: str, filing: Filing, train_split: str = "train"
+) -> Path:
+    """Score volumes, write every file, show the table; returns the path of the public record."""
     from fundus2oct.benchmark import score_files
     from fundus2oct.benchmark.measured_source import measure_source
     from fundus2oct.benchmark.value_cache import ValueCache, make_private_folder
     from fundus2oct.metrics.catalogue import CARDS
 
-    started = time.monotonic()
+    started, private = time.monotonic(), filing.private
     folder = score_files.ScoreFolder.of(private, source.submission, dataset, phase)
     make_private_folder(private)
     cache = ValueCache(private / "cache")
     with folder.locked():
         found = measure_source(source, dataset, split, phase=phase, cache=cache, train_split=train_split)
+        result = filing.phase.disclosure.marked(found.result) if filing.phase else found.result
         folder.write(
-            result=found.result,
+            result=result,
             scores=found.scores,
             cards=CARDS,
             aggregates=found.aggregates,
             timing={"score_seconds": round(time.monotonic() - started, 3)},
             flagged=found.flagged,
         )
-        path = score_files.publish(found.result, source.submission, results)
+        per_case = score_files.per_case_text(found.scores, CARDS)
+        path = filing.file(result, source.submission, per_case)
     for damaged in cache.set_aside:
         say(f"a damaged cache file was set aside and its value computed anew: {damaged}")
-    show_table(found.result, path, results)
-    return found.result
+    show_table(result, path, filing.results)
+    return path
 
 
 def show_table(result: dict[str, Any], path: Path, results: Path) -> None:

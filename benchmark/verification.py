@@ -15,6 +15,7 @@ from fundus2oct.benchmark.generate_command import choose_device
 from fundus2oct.benchmark.generator_reference import resolve
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.run_folder import RunFolder
+from fundus2oct.benchmark.sandbox import choose_isolation
 from fundus2oct.benchmark.submission_file import submission_from
 from fundus2oct.benchmark.value_cache import ValueCache
 from fundus2oct.benchmark.verify_scores import Difference
@@ -37,6 +38,7 @@ class Reproduction:
         seed: draws them; None takes it from the record's hash and ``nonce``.
         nonce: a word that was named after the record was filed.
         device: of the generator.
+        sandbox: walls around it, as `bench generate` takes them.
         rescore: whether the run is scored again where the truth is at hand.
     """
 
@@ -50,6 +52,7 @@ class Reproduction:
     seed: int | None = None
     nonce: str = ""
     device: str = "cpu"
+    sandbox: str = "auto"
     rescore: bool = True
 
     @property
@@ -135,9 +138,18 @@ def _generate_again(
         names = (str(told["generator_hash"])[:12], reference.content_hash[:12])
         found.problems.append(f"the generator's hash: {names[0]} in the record, {names[1]} here")
     chosen = [case.case_id for case in dataset.split(task.split)] if stored is None else task.draw(dataset)
-    device = choose_device(task.device)
+    planned = stored.plan()["generator"] if stored else {}
     made = verify_volumes.regenerate(
-        reference, dataset, task.split, chosen, folder, seed=told["seed"] or 0, device=device
+        reference,
+        dataset,
+        task.split,
+        chosen,
+        folder,
+        seed=told["seed"] or 0,
+        device=choose_device(task.device),
+        isolation=choose_isolation(task.sandbox),
+        batch=planned.get("batch", 1),
+        fresh_process=planned.get("fresh_process", False),
     )
     if stored is None:
         found.problems += _other_volumes(task, made, "generated now")

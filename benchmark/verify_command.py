@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fundus2oct.benchmark.generate_command import SANDBOX_OPTION
 from fundus2oct.benchmark.progress import say
 from fundus2oct.metrics.errors import BenchError, ExitCode
 
@@ -35,6 +36,7 @@ SHOWN = 20
 @click.option("--seed", type=click.IntRange(0), help="Draws the cases. [default: from the record's hash and --nonce]")
 @click.option("--nonce", default="", help="A word named after the record was filed; nobody can foresee the draw.")
 @click.option("--device", default="auto", show_default=True, help="Device of the generator.")
+@SANDBOX_OPTION
 @click.option("--rescore/--no-rescore", default=True, show_default=True, help="Score the volumes again.")
 @click.option("--signature", type=FOLDER, help="Detached signature of the record, by ssh-keygen -Y or minisign.")
 @click.option(
@@ -53,6 +55,7 @@ def verify(
     seed: int | None,
     nonce: str,
     device: str,
+    sandbox: str,
     rescore: bool,
     signature: Path | None,
     allowed_signers: Path | None,
@@ -91,6 +94,7 @@ def verify(
             seed=seed,
             nonce=nonce,
             device=device,
+            sandbox=sandbox,
             rescore=rescore,
         )
         found = reproduce(task)

@@ -14,6 +14,7 @@ from typing import Any
 
 from fundus2oct.benchmark import scoring
 from fundus2oct.benchmark.dataset import Dataset
+from fundus2oct.benchmark.disclosure import Disclosure
 from fundus2oct.benchmark.measured_source import measure_source
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.score_files import per_case_text
@@ -35,11 +36,11 @@ class Difference:
 def rescore(source: VolumeSource, dataset: Dataset, record: Result, cache: ValueCache) -> Result:
     """The record that scoring the same volumes gives now.
 
-    What the organiser decided when it was filed is taken from it: the phase and what it replaces.
+    What the organiser decided when it was filed is taken from it: the phase, its disclosure, and what it replaces.
     """
-    split, phase = record["dataset"]["split"], record["phase"]
+    split, phase, rule = record["dataset"]["split"], record["phase"], Disclosure.of(record)
     result = measure_source(source, dataset, split, phase=phase, cache=cache).result
-    return result | {key: record[key] for key in ("supersedes",) if key in record}
+    return (rule.public(result) if rule else result) | {key: record[key] for key in ("supersedes",) if key in record}
 
 
 def differences(filed: Any, found: Any, place: str = "") -> Iterator[Difference]:

@@ -21,6 +21,7 @@ from fundus2oct.benchmark.generator_reference import GeneratorReference
 from fundus2oct.benchmark.run_folder import CaseRecord, RunFolder
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.volume import Volume, read_volume
+from fundus2oct.benchmark.worker_setup import Isolation
 from fundus2oct.metrics.durable_file import canonical_json
 from fundus2oct.metrics.errors import BenchError
 
@@ -110,6 +111,9 @@ def regenerate(
     *,
     seed: int,
     device: str,
+    isolation: Isolation,
+    batch: int = 1,
+    fresh_process: bool = False,
 ) -> RunFolder:
     """Generate some cases of a split into a run's folder of their own, with the seeds that they had.
 
@@ -121,10 +125,23 @@ def regenerate(
         folder: of the new run.
         seed: of the run that is verified.
         device: handed to the generator.
+        isolation: walls around the generator.
+        batch: photographs that it was handed at once.
+        fresh_process: whether it had a process for each question.
     """
     chosen = set(case_ids)
     few = replace(dataset, cases=tuple(case for case in dataset.split(split) if case.case_id in chosen))
-    generate_run(reference, few, split, folder, seed=seed, device=device)
+    generate_run(
+        reference,
+        few,
+        split,
+        folder,
+        seed=seed,
+        device=device,
+        isolation=isolation,
+        batch=batch,
+        fresh_process=fresh_process,
+    )
     return RunFolder(folder)
 
 

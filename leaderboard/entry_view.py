@@ -36,6 +36,7 @@ class HistoryLine:
     value: str
     version: str
     volumes_hash: str
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,12 @@ def _provenance(result: dict[str, Any]) -> list[tuple[str, str]]:
     return [(label, "none" if value is None or value == "" else str(value)) for label, value in lines]
 
 
+def _why_replaced(result: dict[str, Any]) -> str:
+    """Why a record replaced an earlier one of the same volumes; empty where it did not."""
+    replaced = result.get("supersedes")
+    return f"replaces {replaced['record']}: {replaced['reason']}" if replaced else ""
+
+
 def _history(entry: Entry, card: MetricCard) -> list[HistoryLine]:
     lines = []
     for record in entry.records:
@@ -123,6 +130,7 @@ def _history(entry: Entry, card: MetricCard) -> list[HistoryLine]:
                 value=make_cell(as_entry, card).value,
                 version=measured["version"] or "–",
                 volumes_hash=record.result["run"]["volumes_hash"],
+                reason=_why_replaced(record.result),
             )
         )
     return lines

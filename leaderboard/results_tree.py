@@ -22,7 +22,7 @@ from fundus2oct.benchmark.attestation_file import (
     read_attestations,
 )
 from fundus2oct.benchmark.entry_status import StatusChange, read_status, ruled_out
-from fundus2oct.benchmark.result_file import RESULT_NAME, Result, list_records, read_result
+from fundus2oct.benchmark.result_file import CASES_NAME, RESULT_NAME, Result, list_records, read_result
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.team_file import Team, read_teams, team_of
 from fundus2oct.leaderboard.safe_text import visible_everywhere
@@ -180,9 +180,11 @@ def _read_entry(phase_folder: Path, teams: tuple[Team, ...]) -> Entry:
 
 
 def _is_known(path: Path) -> bool:
-    """Whether a file among the records is one, or lies beside one as its attestation or signature."""
-    beside = ATTESTATION_NAME.fullmatch(path.name) or SIGNATURE_NAME.fullmatch(path.name)
-    return bool(RESULT_NAME.fullmatch(path.name) or (beside and path.with_name(f"{beside[1]}.json").exists()))
+    """Whether a file among the records is one, or lies beside one as its attestation, signature or values per case."""
+    if RESULT_NAME.fullmatch(path.name):
+        return True
+    beside = (pattern.fullmatch(path.name) for pattern in (ATTESTATION_NAME, SIGNATURE_NAME, CASES_NAME))
+    return any(named and path.with_name(f"{named[1]}.json").exists() for named in beside)
 
 
 def _unknown_file(path: Path) -> BenchError:
