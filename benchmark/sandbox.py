@@ -1,7 +1,8 @@
 """Walls around strangers' code: which of them start on this machine, and how a worker is started behind them.
 
-`bubblewrap` is the strong kind, `reduced` does without it, `none` is a process of its own and no wall. What starts is found by starting it with
-the very arguments of a worker and a canary in its place. docs/sandbox.md says what each kind promises.
+`bubblewrap` is the strong kind, `reduced` does without it, `none` is a process of its own and no wall. What starts is
+found by starting it with the very arguments of a worker and a canary in its place. docs/sandbox.md says what each
+kind promises.
 """
 
 from __future__ import annotations

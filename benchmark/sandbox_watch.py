@@ -16,6 +16,9 @@ from fundus2oct.benchmark.sandbox_launcher import descendants
 from fundus2oct.benchmark.sandbox_limits import MIB, Limits
 
 INTERVAL_SECONDS = 0.5
+OWN_PROCESSES = 4
+"""What bubblewrap or the launcher adds to a worker's family."""
+
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -30,7 +33,7 @@ class Watch:
     """
 
     def __init__(self, pid: int, limits: Limits, end: Callable[[], None], scratch: Path | None = None) -> None:
-        self.excess = ""
+        self.excess: tuple[str, str] | None = None
         self._pid = pid
         self._limits = limits
         self._end = end
@@ -56,17 +59,22 @@ class Watch:
                 self._end()
                 return
 
-    def _found(self) -> str:
-        """What is beyond its limit, in words; empty when nothing is."""
+    def _found(self) -> tuple[str, str] | None:
+        """What is beyond its limit: (public code, words for the private log)."""
         family = [self._pid, *descendants(self._pid)]
         memory = sum(map(resident_bytes, family))
+        if memory > self._limits.memory_bytes:  # pages that several share have been counted for each: look closer
+            memory = sum(map(proportional_bytes, family))
         if memory > self._limits.memory_bytes:
-            return f"{memory // MIB} MiB of memory, at most {self._limits.memory_bytes // MIB} MiB are allowed"
-        if len(family) > self._limits.processes:
-            return f"{len(family)} processes, at most {self._limits.processes} are allowed"
+            return (
+                "E_MEMORY",
+                f"{memory // MIB} MiB of memory, at most {self._limits.memory_bytes // MIB} MiB are allowed",
+            )
+        if len(family) > self._limits.processes + OWN_PROCESSES:
+            return "E_LIMIT", f"{len(family)} processes, at most {self._limits.processes} are allowed"
         if self._scratch is not None and folder_bytes(self._scratch) > self._limits.tmp_bytes:
-            return f"more than {self._limits.tmp_bytes // MIB} MiB in its private folder"
-        return ""
+            return "E_LIMIT", f"more than {self._limits.tmp_bytes // MIB} MiB in its private folder"
+        return None
 
 
 def folder_bytes(folder: Path) -> int:
@@ -85,3 +93,12 @@ def resident_bytes(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * PAGE_BYTES
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def proportional_bytes(pid: int) -> int:
+    """Memory of a process in which a page that n processes share counts 1/n; resident memory where that is secret."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+        return next(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
+    except (OSError, StopIteration):
+        return resident_bytes(pid)

@@ -52,6 +52,8 @@ class WorkerPipe:
         Raises:
             WorkerGone: E_TIMEOUT, E_PROTOCOL or E_CRASH.
         """
+        if self._is_readable():
+            raise WorkerGone("E_PROTOCOL", "the worker spoke without being asked")
         deadline = time.monotonic() + seconds
         self._send(question, deadline, seconds)
         return self._receive_frame(deadline, seconds, max_body)
@@ -102,6 +104,11 @@ class WorkerPipe:
         left = deadline - time.monotonic()
         if left <= 0 or not ready.poll(left * 1000):
             raise WorkerGone("E_TIMEOUT", f"no answer within {seconds:g} s")
+
+    def _is_readable(self) -> bool:
+        ready = select.poll()
+        ready.register(self._answers, select.POLLIN)
+        return any(event & select.POLLIN for _, event in ready.poll(0))
 
     def _ended(self) -> WorkerGone:
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -36,7 +36,10 @@ NOTE_BYTES = 2**16
 """Longest private note of one failure."""
 
 PUBLIC_CODES = frozenset(
-    {"E_PLUGIN", "E_DTYPE", "E_SHAPE", "E_NONFINITE", "E_RANGE", "E_TIMEOUT", "E_CRASH", "E_PROTOCOL", "E_MEMORY"}
+    {
+        *("E_PLUGIN", "E_DTYPE", "E_SHAPE", "E_NONFINITE", "E_RANGE"),
+        *("E_TIMEOUT", "E_CRASH", "E_PROTOCOL", "E_MEMORY", "E_LIMIT"),
+    }
 )
 
 
@@ -222,9 +225,9 @@ class WorkerProcess:
         )
 
     def _cause(self, gone: WorkerGone) -> WorkerGone:
-        """Why the worker is gone: the memory watch knows better than the pipe."""
-        excess = self._watch.excess if self._watch is not None else ""
-        return WorkerGone("E_MEMORY", excess) if excess else gone
+        """Why the worker is gone: the watch knows better than the pipe."""
+        excess = self._watch.excess if self._watch is not None else None
+        return gone if excess is None else WorkerGone(*excess)
 
     def _note(self, message: str) -> None:
         with open(self._log, "a", encoding="utf-8", errors="replace") as log:

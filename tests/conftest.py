@@ -33,6 +33,7 @@ SLOW_FILES = frozenset(
         "benchmark/test_score_command.py",
         "benchmark/test_verify_command.py",
         "benchmark/test_worker_process.py",
+        "hostile/test_hostile.py",
         "metrics/test_inference_simulation.py",
         "metrics/test_radial_consistency.py",
         "metrics/test_radimagenet.py",
