@@ -145,8 +145,15 @@ class RunFolder:
             _write_record(self.plan_path, plan)
             step("plan written")
             return
-        old = self.plan()
+        self._require_same(plan, self.plan())
+
+    def _require_same(self, plan: dict[str, Any], old: dict[str, Any]) -> None:
         changed = sorted(key for key in plan.keys() | old.keys() if plan.get(key) != old.get(key))
+        fix = "choose another --out, or remove this run's folder to start anew"
+        walls = [run.get("generator", {}).get("isolation") for run in (old, plan)]
+        if changed == ["generator"] and old["generator"] | {"isolation": walls[1]} == plan["generator"]:
+            changed, old, plan = ["isolation"], {"isolation": walls[0]}, {"isolation": walls[1]}
+            fix = f"type --sandbox {walls[0]} to go on, or {fix}"
         if changed:
             raise BenchError(
                 "E_CHANGED",
@@ -154,7 +161,7 @@ class RunFolder:
                 where=self.plan_path,
                 expected=_short({key: old.get(key) for key in changed}),
                 found=_short({key: plan.get(key) for key in changed}),
-                fix="choose another --out, or remove this run's folder to start anew",
+                fix=fix,
             )
 
     def plan(self) -> dict[str, Any]:
@@ -217,7 +224,7 @@ class RunFolder:
         missing = [case_id for case_id, record in zip(self.case_ids(), records, strict=True) if record is None]
         if missing:
             raise BenchError("E_MISSING", f"{len(missing)} cases have no record", where=self.path, found=missing[0])
-        summary = _summary([record for record in records if record is not None])
+        summary = _summary([record for record in records if record is not None], self.plan())
         _write_record(self.path / "run.json", summary)
         step("run.json written")
         return summary
@@ -235,12 +242,14 @@ class RunFolder:
         return read_record(self.path / "run.json", RUN_SCHEMA, fix=fix)
 
 
-def _summary(records: list[CaseRecord]) -> dict[str, Any]:
+def _summary(records: list[CaseRecord], plan: Mapping[str, Any]) -> dict[str, Any]:
     digests = {record.case_id: record.digest for record in records}
     codes = Counter(record.code for record in records if record.code)
     return {
         "schema": RUN_SCHEMA,
         "schema_version": VERSION,
+        "generator": plan["generator"],
+        "limits": plan["limits"],
         "cases": {record.case_id: {"digest": record.digest, "code": record.code} for record in records},
         "failures": dict(sorted(codes.items())),
         "flags": sorted(_flags(records)),

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from fundus2oct.benchmark import sandbox_view
-from fundus2oct.benchmark.sandbox_limits import MIB, resource_limits
+from fundus2oct.benchmark.sandbox_limits import MIB, resource_limits, tasks_of_user
 from fundus2oct.benchmark.worker_setup import WorkerSetup
 
 INNER_FOLDER = "/plugin"
@@ -88,13 +88,21 @@ def shown(setup: WorkerSetup) -> Iterator[tuple[Path, str]]:
 
 def program(setup: WorkerSetup) -> list[str]:
     """The program before Python and its arguments: sets the kernel's limits; as root, becomes nobody."""
-    limits = [f"--{name}={value}" for name, value in resource_limits(setup.limits, device=setup.device).items()]
+    tasks = 0 if os.geteuid() == 0 or counts_by_namespace() else tasks_of_user()
+    values = resource_limits(setup.limits, device=setup.device, tasks=tasks)
+    limits = [f"--{name}={value}" for name, value in values.items()]
     command = [_tool("prlimit"), *limits]
     if os.geteuid() == 0:
         user = str(FIRST_USER + secrets.randbelow(USERS))
         command += [_tool("setpriv"), "--reuid", user, "--regid", user, "--clear-groups"]
         command += ["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs"]
     return command
+
+
+def counts_by_namespace() -> bool:
+    """Whether the kernel counts a user's processes in each user namespace by itself, as it does since Linux 5.14."""
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int("".join(filter(str.isdigit, minor)) or 0)) >= (5, 14)
 
 
 def _tool(name: str) -> str:

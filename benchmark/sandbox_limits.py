@@ -6,6 +6,8 @@ of its private folders), and the harness (wall clocks, memory of all processes t
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass
 
 GIB = 2**30
@@ -44,8 +46,13 @@ class Limits:
     threads: int = 2
 
 
-def resource_limits(limits: Limits, *, device: str) -> dict[str, int]:
+def resource_limits(limits: Limits, *, device: str, tasks: int = 0) -> dict[str, int]:
     """The limits that the kernel holds: name of an rlimit, as `prlimit` and `resource` call it, and its value.
+
+    Args:
+        limits: of the run.
+        device: of the worker.
+        tasks: what the kernel counts against the number of processes before the worker has started any.
 
     >>> resource_limits(Limits(processes=64), device="cpu")["nproc"]
     64
@@ -55,6 +62,16 @@ def resource_limits(limits: Limits, *, device: str) -> dict[str, int]:
         "cpu": limits.cpu_seconds,
         "fsize": limits.file_bytes,
         "nofile": limits.open_files,
-        "nproc": limits.processes,
+        "nproc": limits.processes + tasks,
     }
     return found if device.startswith("cuda") else found | {"as": limits.memory_bytes}
+
+
+def tasks_of_user() -> int:
+    """Processes and threads that this user runs: they count against a worker that runs as the same user."""
+    total = 0
+    for entry in os.scandir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == os.geteuid():
+                total += len(os.listdir(f"{entry.path}/task"))
+    return total

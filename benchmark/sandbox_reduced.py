@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fundus2oct.benchmark import sandbox_filter, sandbox_launcher, sandbox_view
-from fundus2oct.benchmark.sandbox_limits import resource_limits
+from fundus2oct.benchmark.sandbox_limits import resource_limits, tasks_of_user
 from fundus2oct.benchmark.worker_setup import WorkerSetup
 from fundus2oct.metrics.errors import BenchError
 
@@ -61,7 +61,7 @@ def wishes(setup: WorkerSetup, command: list[str], environment: Mapping[str, str
             "command": command,
             "environment": dict(environment),
             "folder": str(scratch),
-            "limits": resource_limits(setup.limits, device=setup.device),
+            "limits": resource_limits(setup.limits, device=setup.device, tasks=tasks_of_user()),
             "rules": [(str(path), right) for path, right in rules if path.exists()],
             "filter": base64.b64encode(program).decode("ascii"),
         }

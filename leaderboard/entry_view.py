@@ -96,6 +96,7 @@ def _provenance(result: dict[str, Any]) -> list[tuple[str, str]]:
         ("Generator hash", run["generator_hash"]),
         ("Seed", run["seed"]),
         ("Isolation", run["isolation"]),
+        *([("Photographs handed over at once", run["batch"])] if run.get("batch", 1) > 1 else []),
         ("Volumes hash", run["volumes_hash"]),
         ("Container scored", protocol["container"]),
         ("Dataset", f"{dataset['name']} {dataset['version']}, split {dataset['split']}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from run_contents import contents
 
 from fundus2oct.benchmark import worker_process
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
-from fundus2oct.benchmark.generation import generate_run
+from fundus2oct.benchmark.generation import generate_run, shuffled
 from fundus2oct.benchmark.generator_reference import resolve
 from fundus2oct.benchmark.run_folder import RunFolder, case_seed
 from fundus2oct.benchmark.sandbox_limits import Limits
+from fundus2oct.benchmark.submission_file import read_submission, write_submission
 from fundus2oct.benchmark.volume import read_volume
 from fundus2oct.metrics.errors import BenchError
 
@@ -200,3 +202,77 @@ def test_constant_and_equal_volumes_are_flagged(small: Dataset, tmp_path: Path) 
     plugin = write_plugin(tmp_path / "plugin", "return np.full((6, 320, 448), 30, np.uint8)")
     summary = generate(plugin, small, tmp_path / "run")
     assert summary["flags"] == ["constant-volumes", "same-volume-for-all-cases"]
+
+
+BATCHED = """
+class Plugin:
+    def generate(self, fundus, *, eye, seed):
+        if seed == {bad}:
+            raise ValueError("no retina here")
+        return np.full((6, 320, 448), 10 + seed % 90, np.uint8)
+
+    def generate_batch(self, fundus_list, *, eyes, seeds):
+        note(len(seeds))
+        return [self.generate(f, eye=e, seed=s) for f, e, s in zip(fundus_list, eyes, seeds, strict=True)]
+
+def make_generator(*, device, folder):
+    return Plugin()
+"""
+
+
+def batched(folder: Path, *, bad: int = -1, declared: bool = True) -> tuple[Path, Path]:
+    """A generator of the batch track that notes how many photographs it got at once, and the file of its notes."""
+    plugin, calls = counting(folder)
+    (plugin / "toy_plugin.py").write_text(
+        f"import numpy as np\ndef note(n):\n    open({str(calls)!r}, 'a').write(f'{{n}} ')\n{BATCHED.format(bad=bad)}"
+    )
+    write_submission(plugin, replace(read_submission(plugin), batch=declared))
+    return plugin, calls
+
+
+def test_the_batch_track_gets_several_photographs_at_once(small: Dataset, tmp_path: Path) -> None:
+    plugin, calls = batched(tmp_path)
+    summary = generate(plugin, small, tmp_path / "run", batch=2)
+    assert calls.read_text().split() == ["2", "1"]
+    assert summary["generator"]["batch"] == 2
+    for case_id in CASES:
+        volume = read_volume(RunFolder(tmp_path / "run").volume_path(case_id))
+        assert volume.min() == volume.max() == 10 + case_seed(0, case_id) % 90
+
+
+def test_where_a_batch_fails_each_case_decides_for_itself(small: Dataset, tmp_path: Path) -> None:
+    plugin, _ = batched(tmp_path, bad=case_seed(0, CASES[1]))
+    summary = generate(plugin, small, tmp_path / "run", batch=3)
+    assert [case["code"] for case in summary["cases"].values()] == [None, "E_PLUGIN", None]
+
+
+def test_a_generator_of_another_track_gets_no_batch(small: Dataset, tmp_path: Path) -> None:
+    plugin, _ = batched(tmp_path, declared=False)
+    with pytest.raises(BenchError, match=r"^E_MANIFEST: .*batch = true"):
+        generate(plugin, small, tmp_path / "run", batch=2)
+
+
+COUNTING_CASES = "self.n = getattr(self, 'n', 0) + 1\nreturn np.full((6, 320, 448), self.n, np.uint8)"
+
+
+@pytest.mark.parametrize(("fresh", "highest"), [(False, 3), (True, 1)])
+def test_a_fresh_process_remembers_no_case(small: Dataset, tmp_path: Path, fresh: bool, highest: int) -> None:
+    generate(write_plugin(tmp_path / "p", COUNTING_CASES), small, tmp_path / "run", fresh_process=fresh)
+    volumes = [read_volume(RunFolder(tmp_path / "run").volume_path(case_id)) for case_id in CASES]
+    assert max(int(volume.max()) for volume in volumes) == highest
+
+
+def test_cases_come_in_an_order_that_only_the_seed_decides(small: Dataset, tmp_path: Path) -> None:
+    cases = small.split("test")
+    orders = {tuple(case.case_id for case in shuffled(cases, seed)) for seed in range(20)}
+    assert all(sorted(order) == CASES for order in orders)
+    assert len(orders) == 6
+    plugin, calls = counting(tmp_path)
+    generate(plugin, small, tmp_path / "run", seed=5)
+    assert calls.read_text().split() == [str(case_seed(5, case.case_id)) for case in shuffled(cases, 5)]
+
+
+def test_what_is_left_when_the_runs_time_is_up_has_timed_out(small: Dataset, tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path / "p", f"time.sleep(0.3)\n{SPECKLE}")
+    summary = generate(plugin, small, tmp_path / "run", limits=Limits(run_seconds=0.2))
+    assert summary["failures"] == {"E_TIMEOUT": 2}

@@ -19,7 +19,8 @@ NOISE = np.random.default_rng(0).integers(0, 256, (6, 320, 448), np.uint8)
 
 def plan_of(*case_ids: str, **others: Any) -> dict[str, Any]:
     cases = [{"case_id": case_id, "seed": 1} for case_id in case_ids]
-    return {"schema": PLAN_SCHEMA, "schema_version": 1, "cases": cases, "seed": 0, **others}
+    walls = {"generator": {"target": "a:b", "isolation": "bubblewrap"}, "limits": {"case_seconds": 9.0}}
+    return {"schema": PLAN_SCHEMA, "schema_version": 1, "cases": cases, "seed": 0, **walls, **others}
 
 
 def begun(folder: Path, *case_ids: str) -> RunFolder:
@@ -42,6 +43,19 @@ def test_an_equal_plan_resumes_and_another_is_refused_by_name(tmp_path: Path) ->
     run.begin(plan_of("a"))
     with pytest.raises(BenchError, match=r"^E_CHANGED: .*another cases, seed .*plan\.json.*--out"):
         run.begin(plan_of("b") | {"seed": 1})
+
+
+def test_a_run_is_resumed_behind_its_own_walls_only(tmp_path: Path) -> None:
+    run = begun(tmp_path, "a")
+    with pytest.raises(BenchError, match=r"another isolation .*bubblewrap.*none.*type --sandbox bubblewrap to go on"):
+        run.begin(plan_of("a", generator={"target": "a:b", "isolation": "none"}))
+
+
+def test_a_finished_run_says_behind_which_walls_and_limits(tmp_path: Path) -> None:
+    run = begun(tmp_path, "a")
+    run.store_failure("a", "E_CRASH")
+    summary = run.finish()
+    assert (summary["generator"]["isolation"], summary["limits"]) == ("bubblewrap", {"case_seconds": 9.0})
 
 
 def test_cases_without_a_plan_are_not_taken_over(tmp_path: Path) -> None:

@@ -11,24 +11,18 @@ from attack import attempt, generator_that, require
 
 
 def attack() -> None:
-    attempt(
-        "a file of the harness",
-        lambda: require([link for link in links() if link.startswith("/") and is_outside(link)]),
-    )
+    attempt("a file of the harness", lambda: require(outside("self")))
     attempt("read ahead", read_ahead)
-    attempt("descriptors of the first process", lambda: os.listdir("/proc/1/fd"))
+    attempt("a file of the first process", lambda: require(outside(1)))
 
 
-def links() -> list[str]:
-    found = []
-    for number in os.listdir("/proc/self/fd"):
+def outside(process: int | str) -> list[str]:
+    """Open files of a process that lie outside."""
+    links = []
+    for number in os.listdir(f"/proc/{process}/fd"):
         with contextlib.suppress(OSError):
-            found.append(os.readlink(f"/proc/self/fd/{number}"))
-    return found
-
-
-def is_outside(path: str) -> bool:
-    return not path.startswith(("/dev/null", "/proc/"))
+            links.append(os.readlink(f"/proc/{process}/fd/{number}"))
+    return [link for link in links if link.startswith("/") and not link.startswith(("/dev/null", "/proc/"))]
 
 
 def read_ahead() -> bytes:
