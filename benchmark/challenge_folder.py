@@ -10,6 +10,7 @@ from pathlib import Path
 from fundus2oct.benchmark import picture_file
 from fundus2oct.benchmark.challenge_layout import (
     LAYOUT,
+    MAX_PICTURE_BYTES,
     MAX_PROBLEMS,
     MEMBER,
     STRAY,
@@ -90,12 +91,17 @@ def _names(root: Path) -> Iterator[str]:
 
 def _place(root: Path, name: str, index: PictureIndex, wanted: Collection[str] | None) -> BenchError | None:
     path = root / name
-    if path.is_symlink() or not path.is_file():
-        return BenchError("E_FILETYPE", "not a plain file", where=path, fix="put the picture itself there")
+    if path.is_symlink() or not path.is_file() or path.stat().st_nlink != 1:
+        return BenchError("E_FILETYPE", "a link, or no file", where=path, fix="put the picture itself there")
     return index.place(name, wanted, str(path))
 
 
 def _digest(root: Path, index: PictureIndex) -> str:
-    """Content hash of a folder's pictures: relative names and sha256."""
+    """Content hash of a folder's pictures: names and sha256; a file too large to be read counts by its size."""
+
+    def content(path: Path) -> str:
+        size = path.stat().st_size
+        return sha256_file(path) if size <= MAX_PICTURE_BYTES else f"{size} bytes"
+
     names = sorted(name for bscans in index.bscans.values() for name in bscans.values())
-    return hashlib.sha256(canonical_json({name: sha256_file(root / name) for name in names}).encode()).hexdigest()
+    return hashlib.sha256(canonical_json({name: content(root / name) for name in names}).encode()).hexdigest()

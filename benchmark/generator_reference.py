@@ -26,6 +26,9 @@ from fundus2oct.benchmark.submission_file import FILE_NAME, TARGET, Submission, 
 from fundus2oct.metrics.durable_file import canonical_json, sha256_file
 from fundus2oct.metrics.errors import BenchError
 
+MAX_FOLDER_BYTES = 2**36
+"""Of a generator with its weights: 64 GiB. A sparse file may claim far more than there is."""
+
 UNHASHED = re.compile(r"(\.git|\.venv|\.DS_Store|__pycache__|\.(mypy|ruff|pytest)_cache|.*\.egg-info)")
 """Names, at any depth, that are no part of a generator; `results` is left out at the top alone."""
 
@@ -126,13 +129,17 @@ def _from_target(text: str, target: str, submission: Submission, folder: Path | 
 
 
 def folder_hash(folder: Path) -> str:
-    """Content hash of every file in a generator's folder: relative paths and sha256, results and caches left out."""
-    files = {
-        relative: sha256_file(path)
-        for relative, path in _files(folder)
-        if PurePosixPath(relative).parts[0] != "results"
-    }
-    return _sha256(files)
+    """Content hash of every file in a generator's folder: relative paths and sha256, results and caches left out.
+
+    Raises:
+        BenchError: E_SIZE when the files are so large, or say so, that reading them would take hours.
+    """
+    files = [(name, path) for name, path in _files(folder) if PurePosixPath(name).parts[0] != "results"]
+    size = sum(path.stat().st_size for _, path in files)
+    if size > MAX_FOLDER_BYTES:
+        expected = f"<= {MAX_FOLDER_BYTES} bytes"
+        raise BenchError("E_SIZE", "the folder is too large", where=folder, expected=expected, found=str(size))
+    return _sha256({name: sha256_file(path) for name, path in files})
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

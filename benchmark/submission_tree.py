@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fundus2oct.benchmark.checkpoint_file import LFS_POINTER, PICKLED_SUFFIXES, is_lfs_pointer
-from fundus2oct.benchmark.generator_reference import UNHASHED
+from fundus2oct.benchmark.generator_reference import MAX_FOLDER_BYTES, UNHASHED
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError
@@ -65,6 +65,12 @@ def tree_problems(folder: Path, submission: Submission | None) -> list[BenchErro
     problems += _name_problems(files)
     if submission is not None:
         problems += _undeclared(files, submission)
+    size = sum(file.path.lstat().st_size for file in files)
+    if size > MAX_FOLDER_BYTES:
+        expected = f"<= {MAX_FOLDER_BYTES} bytes"
+        problems.append(
+            BenchError("E_SIZE", "the folder is too large", where=folder, expected=expected, found=str(size))
+        )
     n_entries = sum(1 for path in folder.iterdir() if not UNHASHED.fullmatch(path.name))
     if n_entries > MAX_TOP_ENTRIES:
         what, fix = "too many files at the top of the folder", "put them into a sub-folder"
@@ -125,7 +131,7 @@ def _name_problems(files: list[TreeFile]) -> Iterator[BenchError]:
 def _undeclared(files: list[TreeFile], submission: Submission) -> Iterator[BenchError]:
     for file in files:
         is_declared = file.name in submission.weights
-        if is_declared or not file.is_plain or file.path.stat().st_size < LARGE_BYTES:
+        if is_declared or not file.is_plain or not LARGE_BYTES <= file.path.stat().st_size <= MAX_FOLDER_BYTES:
             continue
         fix = f'add to the table [weights]: "{file.name}" = "{sha256_file(file.path)}"'
         found = f"{file.path.stat().st_size} bytes"

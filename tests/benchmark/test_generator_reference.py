@@ -166,6 +166,14 @@ def test_a_renamed_file_changes_the_hash_and_a_moved_folder_does_not(tmp_path: P
     assert hash_of(tmp_path / "moved") != before
 
 
+def test_a_file_that_claims_a_tebibyte_is_refused_unread(tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path / "plugin")
+    with open(plugin / "weights.npy", "wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(BenchError, match=r"E_SIZE: the folder is too large .*<= 68719476736 bytes"):
+        resolve(str(plugin))
+
+
 def test_links_in_a_circle_and_odd_names_are_hashed(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "nowhere").symlink_to(tmp_path / "missing")

@@ -71,6 +71,11 @@ def link(name: str, target: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).symlink_to(target)
 
 
+def sparse(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.truncate(2**40)
+
+
 def test_a_submission_without_a_fault_has_no_problems_and_no_advice(folder: Path) -> None:
     report = check_submission(folder)
     assert (report.kind, report.problems, report.advice) == ("code", (), ())
@@ -116,6 +121,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link to nothing": (link("data.npy", "nothing.npy"), "E_MISSING: a link that leads nowhere"),
     "a pipe": (lambda f: os.mkfifo(f / "pipe"), "E_FILETYPE: neither a file nor a folder"),
     "a file for its owner alone": (lambda f: (f / "weights.npy").chmod(0o600), "E_RIGHTS: only its owner .*chmod"),
+    "a sparse tebibyte": (lambda f: sparse(f / "huge.npy"), "E_SIZE: the folder is too large .*found: 10995"),
     "names alike": (put("Weights.npy", b"weights"), "E_COLLISION: equal but for upper and lower case"),
     "a name that commands": (put("a\x1b[2J.npy", b""), r"E_NAME: bad file name .*x1b"),
     "no interpreter": (lambda f: write(f, python="nowhere/python"), "E_ENVIRONMENT: no such interpreter"),
