@@ -11,8 +11,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: .venv/installed
 	$(BENCH) demo --out demo
 
+test: export OMP_NUM_THREADS = 1
 test: .venv/installed-dev view
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist worksteal
 
 quick: .venv/installed-dev view
 	.venv/bin/python -m pytest -n 2 -q -m "not slow and not i3d and not weights and not browser"
@@ -21,7 +22,7 @@ check: .venv/installed-dev view
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal
 
 install: .venv/installed
 

@@ -23,6 +23,7 @@ from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
 from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors, as_network_values
 from fundus2oct.baselines.training.learned_method import LearnedMethod
+from fundus2oct.baselines.training.photograph_scale import measure_photographs
 from fundus2oct.baselines.training.step_random import StepRandom
 from fundus2oct.baselines.training.task import LOSS, Losses, Stage, Update, learnable
 from fundus2oct.baselines.training.train_settings import DataSettings, TrainSettings, check_condition
@@ -153,8 +154,11 @@ def stages(settings: DdpmSettings) -> Sequence[Stage]:
     def make_task(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> DdpmTask:
         networks = make_networks(settings)
         networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
+        measure_photographs(networks, eyes)
         if settings.standardised:
-            networks.measure(as_network_values(part.cpu()).unsqueeze(2) for part in eyes.volume[0].split(READ_AT_ONCE))
+            networks.measure(
+                as_network_values(part.cpu()).unsqueeze(2) for part in torch.split(eyes.volume[0], READ_AT_ONCE)
+            )
         load_encoder(networks.denoiser.fundus_encoder, settings.encoder_weights)
         return DdpmTask(networks)
 

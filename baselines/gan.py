@@ -32,6 +32,7 @@ from fundus2oct.baselines.networks.posture import measured_posture
 from fundus2oct.baselines.training.encoder_weights import load_encoder
 from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors
 from fundus2oct.baselines.training.learned_method import LearnedMethod
+from fundus2oct.baselines.training.photograph_scale import measure_photographs
 from fundus2oct.baselines.training.step_random import StepRandom
 from fundus2oct.baselines.training.task import LOSS, Losses, Stage, Update, learnable
 from fundus2oct.baselines.training.train_settings import DataSettings, TrainSettings
@@ -144,6 +145,7 @@ def stages(settings: GanSettings) -> Sequence[Stage]:
     def make_task(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> GanTask:
         networks = make_networks(settings)
         networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
+        measure_photographs(networks, eyes)
         load_encoder(networks.generator.fundus_encoder, settings.encoder_weights)
         return GanTask(settings, networks)
 

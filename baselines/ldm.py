@@ -31,6 +31,7 @@ from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
 from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors, as_network_values
 from fundus2oct.baselines.training.learned_method import LearnedMethod
+from fundus2oct.baselines.training.photograph_scale import measure_photographs
 from fundus2oct.baselines.training.step_random import StepRandom
 from fundus2oct.baselines.training.task import LOSS, Losses, Stage, Task, Update, learnable
 from fundus2oct.baselines.training.train_settings import DataSettings, TrainSettings, check_condition
@@ -72,6 +73,8 @@ class LdmSettings:
         denoiser: shape of the networks of `volumes`; `slices` has those parts of it that need no photograph.
         diffusion: noise schedule.
         sampling: how latents are drawn.
+        standardised: whether diffusion works on the difference to the mean training latents, place by place, in units
+            of its standard deviation; what is common to all eyes need not be learned then.
         photograph_dropped: chance that training takes the photograph away, for guidance.
         encoder_weights: checkpoint of the fundus encoder's backbone; empty for none.
     """
@@ -87,12 +90,15 @@ class LdmSettings:
     denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    standardised: bool = False
     photograph_dropped: float = 0.1
     encoder_weights: str = ""
 
     def __post_init__(self) -> None:
         """ValueError where the parts do not fit together."""
         check_condition(self.conditioning, self.denoiser)
+        if self.standardised and self.diffusion.clip:
+            raise ValueError("diffusion.clip: expected false with standardised latents, which have no fixed range")
         self.data.check_divisible(self.autoencoder.factor * 2 ** (len(self.denoiser.unet.multipliers) - 1))
 
     @property
@@ -144,7 +150,15 @@ class AutoencoderTask:
 
 
 class LdmNetworks(nn.Module):
-    """What generates: a denoiser of latents, the autoencoder, which learns no more, and the volumes' posture."""
+    """What generates: a denoiser of latents, the autoencoder, which learns no more, and the volumes' posture.
+
+    Attributes:
+        mean: (6, channels, h, w), subtracted from latents of unit scale; zeros where they are not standardised.
+        spread: scalar, what the difference is divided by; one where they are not standardised.
+    """
+
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, settings: LdmSettings, *, with_photograph: bool = True) -> None:
         super().__init__()
@@ -157,10 +171,24 @@ class LdmNetworks(nn.Module):
             settings.latent_shape,
             settings.photograph_dropped,
         )
+        self.register_buffer("mean", torch.zeros(settings.latent_shape))
+        self.register_buffer("spread", torch.ones(()))
+
+    @torch.no_grad()
+    def measure(self, mean: Tensor, spread: Tensor) -> None:
+        """Take mean and spread from the training latents' own, in the autoencoder's units: two of (v, n, 6, ...)."""
+        unit = self.autoencoder.to_unit(mean).flatten(0, 1).double()
+        noise = (spread * self.autoencoder.latent_scale).double().square().mean()
+        self.mean.copy_(unit.mean(dim=0))
+        self.spread.copy_((unit.var(dim=0, correction=0).mean() + noise).sqrt())
+
+    def standardised(self, latents: Tensor) -> Tensor:
+        """Latents in the autoencoder's units (b, 6, channels, h, w) as diffusion sees them."""
+        return torch.as_tensor((self.autoencoder.to_unit(latents) - self.mean) / self.spread)
 
     def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
         """Volumes for (b, 3, S, S) and (b, 6, 3, k, w), with a seed an eye: (b, 6, 1, h, w)."""
-        latents = self.diffusion.draw(fundus, strips, seeds)
+        latents = self.diffusion.draw(fundus, strips, seeds) * self.spread + self.mean
         return self.autoencoder.decode(self.autoencoder.from_unit(latents))
 
 
@@ -181,15 +209,17 @@ def make_networks(settings: LdmSettings) -> LdmNetworks:
 class LatentTask:
     """Learns to take noise away from latents; the eyes' latents are computed once."""
 
-    def __init__(self, networks: LdmNetworks, eyes: EyeTensors) -> None:
+    def __init__(self, networks: LdmNetworks, eyes: EyeTensors, *, standardised: bool) -> None:
         self.networks = networks.to(eyes.volume.device)
         self.companions = nn.Module()
         self.updates = (Update("denoiser", learnable(networks), self._losses),)
         self._mean, self._spread = _latents(networks.autoencoder, eyes)
+        if standardised:
+            networks.measure(self._mean, self._spread)
 
     def _losses(self, batch: Batch, random: StepRandom) -> Losses:
         mean, spread = (part[batch.variant, batch.index] for part in (self._mean, self._spread))
-        latents = self.networks.autoencoder.to_unit(mean + spread * random.normal(mean.shape))
+        latents = self.networks.standardised(mean + spread * random.normal(mean.shape))
         return {LOSS: self.networks.diffusion.loss(latents, batch.fundus, batch.strips, random)}
 
     def sample(self, networks: nn.Module, batch: Batch, seeds: Sequence[int]) -> Tensor:
@@ -219,17 +249,18 @@ def stages(settings: LdmSettings) -> Sequence[Stage]:
     def slices(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
         networks = LdmNetworks(settings, with_photograph=False)
         _take_autoencoder(networks, learned, eyes)
-        return LatentTask(networks, eyes)
+        return LatentTask(networks, eyes, standardised=settings.standardised)
 
     def volumes(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
         networks = make_networks(settings)
         networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
+        measure_photographs(networks, eyes)
         if settings.encoder_weights:
             load_encoder(networks.diffusion.denoiser.fundus_encoder, settings.encoder_weights)
         _take_autoencoder(networks, learned, eyes)
         if started := _below(learned, "diffusion.denoiser.unet."):
             networks.diffusion.denoiser.unet.load_stage1(started)
-        return LatentTask(networks, eyes)
+        return LatentTask(networks, eyes, standardised=settings.standardised)
 
     shares = settings.shares
     every = (

@@ -42,10 +42,10 @@ SHEETS = Path("docs/samples")
 
 @dataclass(frozen=True)
 class Ablation:
-    """`ldm` with one thing taken away, at the same budget.
+    """`ldm` with one thing changed, at the same budget.
 
     Attributes:
-        name: what is taken away, as part of the row's name.
+        name: what is changed, as part of the row's name.
         title: the same for readers.
         overrides: from the profile's settings to what `--set` is given.
     """
@@ -60,6 +60,11 @@ def _without_slices_stage(settings: LdmSettings) -> Sequence[str]:
     return "shares.slices=0.0", f"shares.volumes={1 - settings.shares.autoencoder!r}"
 
 
+def _with_mirror(settings: LdmSettings) -> Sequence[str]:
+    """Where a profile shows no mirrored pairs, the same question from the other side; else nothing changes."""
+    return ["data.mirror=0.5"] if settings.data.mirror == 0 else []
+
+
 ABLATIONS = (
     Ablation(
         "without-slice-attention",
@@ -69,6 +74,7 @@ ABLATIONS = (
     Ablation("without-spatial-maps", "without spatial maps", lambda _: ["denoiser.unet.map_channels=0"]),
     Ablation("without-pretraining", "without pre-training on single B-scans", _without_slices_stage),
     Ablation("without-mirror", "without mirrored pairs", lambda _: ["data.mirror=0.0"]),
+    Ablation("with-mirror", "with mirrored pairs", _with_mirror),
 )
 
 

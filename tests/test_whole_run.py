@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.i3d]
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory, i3d_weights: None) -> Path:
     out = tmp_path_factory.mktemp("whole") / "demo"
-    assert run(["demo", "--out", str(out), "--profile", "tiny"]) == 0
+    assert run(["demo", "--out", str(out), "--profile", "tiny", "--training", "tiny"]) == 0
     return out
 
 
@@ -26,13 +26,20 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_the_demo_ends_with_a_board_of_every_row(demo: Path) -> None:
     index = (demo / "site" / "index.html").read_text("utf-8")
-    for title in ("Copy of the truth", "Other real eyes", "Blurred truth", "Ridge regression", "Mean training volume"):
+    for title in (
+        "Copy of the truth",
+        "Other real eyes",
+        "Blurred truth",
+        "Ridge regression",
+        "Mean training volume",
+        "DDPM",
+    ):
         assert title in index
 
 
 def test_every_row_has_all_three_numbers_and_a_reason_where_one_is_missing(demo: Path) -> None:
     records = [json.loads(path.read_text()) for path in (demo / "results").rglob("results/*/*/*.json")]
-    assert len(records) == 8
+    assert len(records) == 9
     for metrics in (record["metrics"] for record in records):
         assert None not in [metrics[name]["value"] for name in ("fvd", "ssim", "psnr")]
         assert not [name for name, found in metrics.items() if found["value"] is None and not found["reason"]]
@@ -40,7 +47,7 @@ def test_every_row_has_all_three_numbers_and_a_reason_where_one_is_missing(demo:
 
 def test_running_the_demo_again_changes_nothing(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {name: contents(demo / name) for name in ("data", "results", "site")}
-    assert run(["demo", "--out", str(demo), "--profile", "tiny"]) == 0
+    assert run(["demo", "--out", str(demo), "--profile", "tiny", "--training", "tiny"]) == 0
     assert {name: contents(demo / name) for name in before} == before
     assert "FVD" in capsys.readouterr().out
 

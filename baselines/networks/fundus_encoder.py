@@ -8,13 +8,18 @@ latent diffusion (Rombach et al., CVPR 2022).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fundus2oct.baselines.networks.photograph_backbone import PhotographBackbone
+from fundus2oct.baselines.networks.picture_scale import PictureScale
 from fundus2oct.baselines.networks.pseudo3d_blocks import Downsample, ResidualBlock
+
+SCALE_GRID: Final = (32, 32)
+"""Where the usual photograph is kept; a backbone brings its own scale."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class FundusEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = PhotographBackbone(config.backbone, frozen=config.frozen) if config.backbone else None
+        self.scale = PictureScale(3, SCALE_GRID)
         self.levels = nn.Sequential(*([] if self.backbone else _levels(config.channels)))
         self.projection = nn.Linear(self.backbone.channels if self.backbone else config.channels[-1], width)
         self.norm = nn.LayerNorm(width)
@@ -48,7 +54,7 @@ class FundusEncoder(nn.Module):
 
     def forward(self, fundus: Tensor) -> Tensor:
         """(batch, 3, S, S) float32 in [-1, 1] to tokens (batch, side * side, width)."""
-        features = self.levels(fundus) if self.backbone is None else self.backbone(fundus)
+        features = self.levels(self.scale(fundus)) if self.backbone is None else self.backbone(fundus)
         side = (self.config.side, self.config.side)
         pooled = features if features.shape[2:] == side else functional.adaptive_avg_pool2d(features, side)
         return torch.as_tensor(self.norm(self.projection(pooled.flatten(2).transpose(1, 2))) + self.place)

@@ -8,12 +8,18 @@ encoder" that its report (arXiv 2506.07542) does not specify; this one is ours.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fundus2oct.baselines.networks.picture_scale import PictureScale
 from fundus2oct.baselines.networks.pseudo3d_blocks import ResidualBlock, group_norm, zero_start
+from fundus2oct.metrics.scan_geometry import N_BSCANS
+
+SCALE_COLUMNS: Final = 32
+"""Columns on which the usual strip under each line is kept."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class SpatialMapEncoder(nn.Module):
     def __init__(self, config: SpatialMapConfig) -> None:
         super().__init__()
         self.config = config
+        self.scale = PictureScale(N_BSCANS * 3, (config.across, SCALE_COLUMNS))
         self.strip = nn.Sequential(
             nn.Conv2d(3, config.channels, 3, padding=1), ResidualBlock(config.channels, config.channels)
         )
@@ -69,5 +76,6 @@ class SpatialMapEncoder(nn.Module):
         """
         if strips.ndim != 5 or strips.shape[3] != self.config.across:
             raise ValueError(f"strips: expected (batch, 6, 3, {self.config.across}, w), found {tuple(strips.shape)}")
-        maps = self.along(self.collapse(self.strip(strips.flatten(0, 1))))
+        scaled = self.scale(strips.flatten(1, 2)).reshape(strips.shape)
+        maps = self.along(self.collapse(self.strip(scaled.flatten(0, 1))))
         return torch.as_tensor(maps).reshape(*strips.shape[:2], *maps.shape[1:])

@@ -12,9 +12,11 @@ SMALL = AutoencoderConfig(channels=(4, 8, 8), latent_channels=3)
 X = drawn(2, 6, 1, 16, 24).tanh()
 
 
-@pytest.mark.parametrize(("channels", "factor"), [((4, 8, 8), 4), ((4, 8, 8, 8), 8)])
-def test_latents_are_smaller_by_the_factor(channels: tuple[int, ...], factor: int) -> None:
-    network = Autoencoder(AutoencoderConfig(channels=channels, latent_channels=3))
+@pytest.mark.parametrize(
+    ("channels", "patch", "factor"), [((4, 8, 8), 1, 4), ((4, 8, 8, 8), 1, 8), ((4, 8), 2, 4), ((8,), 4, 4)]
+)
+def test_latents_are_smaller_by_the_factor(channels: tuple[int, ...], patch: int, factor: int) -> None:
+    network = Autoencoder(AutoencoderConfig(channels=channels, latent_channels=3, patch=patch))
     reconstruction, posterior = network(X)
     assert network.config.factor == factor
     assert posterior.mean.shape == posterior.log_variance.shape == (2, 6, 3, 16 // factor, 24 // factor)
