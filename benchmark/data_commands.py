@@ -138,6 +138,49 @@ def check(folder: Path, as_json: bool) -> None:
 
 
 @data.command()
+@click.option(
+    "--held-out", "held_out", type=FOLDER, required=True, help="The organiser's dataset with the hidden split."
+)
+@click.option("--split", default="test", show_default=True, help="The hidden split.")
+@click.option(
+    "--public",
+    type=FOLDER,
+    multiple=True,
+    help="A set that others have: a dataset, or any folder of pictures; may be given several times.",
+)
+@click.option(
+    "--labels", type=FOLDER, help="Table with case_id and labels. [default: sidecar/labels.csv of the dataset]"
+)
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON on stdout; they name cases.")
+def leaks(held_out: Path, split: str, public: tuple[Path, ...], labels: Path | None, as_json: bool) -> None:
+    """Look for ways to know held-out eyes without a generator: for organisers, before a phase opens.
+
+    Held-out photographs are looked for in every --public set, as files, as pixels, and by how they look, mirrored or
+    turned too; patients and sources that both name; metadata in files; names that tell patient or label; labels that
+    follow an order. Exit code 3 when anything is found.
+
+    \b
+    Example:
+      bench data leaks --held-out data/v1 --public data/v1 --public downloads/fundus
+    """
+    from fundus2oct.benchmark.dataset import read_dataset
+    from fundus2oct.benchmark.leak_check import check_leaks
+
+    with progress_of("leaks", unit="picture") as steps:
+        findings = check_leaks(read_dataset(held_out), split, public, labels=labels, on_progress=steps)
+    if as_json:
+        click.echo(canonical_json([vars(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.kind:<18} {finding.where}: {finding.told}")
+    if not findings:
+        say("nothing found")
+    else:
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in findings))
+        raise BenchError("E_LEAK", f"{len(findings)} findings", where=held_out, found=kinds)
+
+
+@data.command()
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @click.argument("case", required=False)
 @click.option("--out", type=FOLDER, help="PNG to write; <case>.png or <dataset>-overview.png here by default.")
