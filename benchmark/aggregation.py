@@ -183,7 +183,9 @@ def make_result(
 
 def _entry_table(submission: Submission) -> dict[str, Any]:
     names = ("team", "method", "kind", "title", "description", "licence", "external_data")
-    return {name: getattr(submission, name) for name in names} | {"links": list(submission.links)}
+    stated = {name: getattr(submission, name) for name in ("alias", "compute", "parameters", "batch")}
+    told = {name: getattr(submission, name) for name in names} | {name: fact for name, fact in stated.items() if fact}
+    return told | {"links": list(submission.links)}
 
 
 def _dataset_table(dataset: Dataset, split: str, scores: CaseScores) -> dict[str, Any]:

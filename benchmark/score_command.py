@@ -195,6 +195,7 @@ def score_source(
     """Score volumes, write every file, show the table; returns the path of the public record."""
     from fundus2oct.benchmark import score_files
     from fundus2oct.benchmark.measured_source import measure_source
+    from fundus2oct.benchmark.timing_file import file_timing
     from fundus2oct.benchmark.value_cache import ValueCache, make_private_folder
     from fundus2oct.metrics.catalogue import CARDS
 
@@ -215,6 +216,8 @@ def score_source(
         )
         per_case = score_files.per_case_text(found.scores, CARDS)
         path = filing.file(result, source.submission, per_case)
+        if source.timing is not None:
+            file_timing(path, source.timing)
     for damaged in cache.set_aside:
         say(f"a damaged cache file was set aside and its value computed anew: {damaged}")
     show_table(result, path, filing.results)

@@ -6,7 +6,6 @@ The eyes, what the scorer computes of them, and two reference rows are made once
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +26,7 @@ from fundus2oct.benchmark.progress import muted, progress_of, say
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.run_folder import RunFolder
 from fundus2oct.benchmark.sandbox_limits import Limits
+from fundus2oct.benchmark.timing_file import case_seconds
 from fundus2oct.benchmark.value_cache import ValueCache
 from fundus2oct.benchmark.verify_volumes import Tolerance, compare_runs
 from fundus2oct.benchmark.volume_source import VolumeSource, run_source
@@ -69,7 +69,7 @@ class Trial:
     Attributes:
         result: the record that scoring would file.
         summary: the content of `run.json`.
-        seconds: of every case, in the order in which they were asked.
+        seconds: of every case.
         repeats: whether the same seed gave the same volumes again; None where cases failed.
         uses_photograph: whether another photograph gave another volume; None where cases failed.
     """
@@ -127,7 +127,7 @@ def try_generator(target: str, scratch: Path, conditions: Conditions) -> Trial:
     return Trial(
         result=score_trial(run_source(run, dataset, SPLIT), dataset),
         summary=summary,
-        seconds=case_seconds(run),
+        seconds=list(case_seconds(run.path).values()),
         repeats=repeats,
         uses_photograph=uses_photograph,
     )
@@ -157,12 +157,6 @@ def reference_rows(fit: Fit, conditions: Conditions) -> dict[str, dict[str, Any]
     """Method -> its metrics on the same eyes; fitted, run and scored at the first call."""
     with muted():
         return {method: _reference_row(method, fit, conditions) for method in REFERENCES}
-
-
-def case_seconds(run: RunFolder) -> list[float]:
-    """Seconds of every case of a run, in the order in which they were asked."""
-    path = run.path / "timing.jsonl"
-    return [json.loads(line)["seconds"] for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
 
 def _reference_row(method: str, fit: Fit, conditions: Conditions) -> dict[str, Any]:

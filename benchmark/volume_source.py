@@ -13,6 +13,7 @@ from typing import Any
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.run_folder import RunFolder
 from fundus2oct.benchmark.submission_file import Submission, submission_from
+from fundus2oct.benchmark.timing_file import Timing, run_timing
 from fundus2oct.benchmark.volume import Volume, read_volume, volume_digest
 from fundus2oct.metrics.errors import BenchError
 
@@ -31,6 +32,7 @@ class VolumeSource:
         container: raw, png or jpeg: how the volumes reached the scorer.
         flags: such as constant-volumes.
         carries_references: whether its record tells what many draws of other real eyes score.
+        timing: seconds a volume, where the harness measured them.
     """
 
     submission: Submission
@@ -40,6 +42,7 @@ class VolumeSource:
     container: str = "raw"
     flags: tuple[str, ...] = ()
     carries_references: bool = False
+    timing: Timing | None = None
 
     def failure_counts(self) -> dict[str, int]:
         """Public code -> number of cases."""
@@ -82,6 +85,7 @@ def run_source(run: RunFolder, dataset: Dataset, split: str) -> VolumeSource:
         },
         container=plan["container"],
         flags=tuple(summary["flags"]),
+        timing=run_timing(run),
     )
 
 

@@ -18,6 +18,7 @@ from fundus2oct.leaderboard.controls_view import (
     view_memorisation,
     view_photograph,
 )
+from fundus2oct.leaderboard.facts_view import view_facts
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.leaderboard.texture_view import TextureView, view_texture
@@ -51,6 +52,7 @@ class EntryView:
     photograph: PhotographView | None
     memorisation: MemorisationView | None
     trust: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
     failures: tuple[tuple[str, int], ...]
     provenance: tuple[tuple[str, str], ...]
     history: tuple[HistoryLine, ...]
@@ -70,6 +72,7 @@ def view_entry(row: Row, board: Board, site_title: str) -> EntryView:
         photograph=view_photograph(entry.result),
         memorisation=view_memorisation(entry.result),
         trust=view_trust(row),
+        facts=view_facts(row),
         failures=tuple(sorted(entry.result["cases"]["failures"].items())),
         provenance=tuple(_provenance(entry.result)),
         history=tuple(reversed(_history(entry, board.ranking_card))),

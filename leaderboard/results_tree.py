@@ -25,6 +25,7 @@ from fundus2oct.benchmark.entry_status import StatusChange, read_status, ruled_o
 from fundus2oct.benchmark.result_file import CASES_NAME, RESULT_NAME, Result, list_records, read_result
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.team_file import Team, read_teams, team_of
+from fundus2oct.benchmark.timing_file import TIMING_NAME, Timing, read_timing
 from fundus2oct.leaderboard.safe_text import visible_everywhere
 from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError, BenchErrors
@@ -41,11 +42,13 @@ class Record:
         name: its file name without the ending, such as ``0001-89abcdef``.
         result: its content, with unseen characters made visible.
         attestations: what others than the team found out about it.
+        timing: seconds a volume, as the harness measured them.
     """
 
     name: str
     result: Result
     attestations: tuple[Attestation, ...] = ()
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,10 +183,10 @@ def _read_entry(phase_folder: Path, teams: tuple[Team, ...]) -> Entry:
 
 
 def _is_known(path: Path) -> bool:
-    """Whether a file among the records is one, or lies beside one as its attestation, signature or values per case."""
+    """Whether a file among the records is one, or lies beside one: attestation, signature, values per case, timing."""
     if RESULT_NAME.fullmatch(path.name):
         return True
-    beside = (pattern.fullmatch(path.name) for pattern in (ATTESTATION_NAME, SIGNATURE_NAME, CASES_NAME))
+    beside = (pattern.fullmatch(path.name) for pattern in (ATTESTATION_NAME, SIGNATURE_NAME, CASES_NAME, TIMING_NAME))
     return any(named and path.with_name(f"{named[1]}.json").exists() for named in beside)
 
 
@@ -202,7 +205,13 @@ def _read_record(path: Path, phase_folder: Path) -> Record:
     for part in ("metrics", "anatomy", "texture", "controls"):
         _check_magnitudes(result.get(part), f"{path}, {part}")
     attestations = tuple(visible_everywhere(attestation) for attestation in read_attestations(path))
-    return Record(name=path.stem, result=visible_everywhere(result), attestations=attestations)
+    timing = read_timing(path)
+    return Record(
+        name=path.stem,
+        result=visible_everywhere(result),
+        attestations=attestations,
+        timing=timing and visible_everywhere(timing),
+    )
 
 
 def _check_digest(path: Path) -> None:

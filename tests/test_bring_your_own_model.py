@@ -139,7 +139,7 @@ class Walk:
 
     def records(self) -> dict[str, Any]:
         """``team/method`` -> public record."""
-        paths = (self.folder / "results").rglob("results/**/*.json")
+        paths = (self.folder / "results").rglob("results/**/????-????????.json")
         return {
             "/".join(path.relative_to(self.folder / "results").parts[:2]): json.loads(path.read_text())
             for path in paths

@@ -35,7 +35,7 @@ class Scorer:
         return cli.run(["--quiet", "score", *map(str, [*arguments, *places, "--runs", self.folder / "runs"])])
 
     def records(self) -> list[Path]:
-        return sorted(self.results.rglob("results/**/*.json"))
+        return sorted(self.results.rglob("results/**/????-????????.json"))
 
     def result(self) -> dict[str, Any]:
         (path,) = self.records()
