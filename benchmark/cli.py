@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("fundus2oct.benchmark.audit_command:audit", "Put the metrics on trial: the truth under known faults."),
     "status": ("fundus2oct.benchmark.status_command:status", "Withdraw, disqualify or reinstate an entry."),
     "leaderboard": ("fundus2oct.leaderboard.commands:leaderboard", "Build and serve the static board."),
+    "doctor": ("fundus2oct.benchmark.doctor_command:doctor", "What this machine offers, found by trying it."),
     "demo": ("fundus2oct.benchmark.demo_command:demo", "The whole path on the phantom: data to board."),
 }
 """Name -> (where the command lives, what it does in one line)."""

@@ -123,6 +123,8 @@ def _fixed(setup: WorkerSetup) -> dict[str, str]:
 def _behind_bubblewrap(setup: WorkerSetup) -> Iterator[Launch]:
     inner, code = sandbox_bubblewrap.INNER_FOLDER, sandbox_bubblewrap.INNER_CODE
     sandbox_view.require_hidden(setup, [source for source, _ in sandbox_bubblewrap.shown(setup)])
+    if os.geteuid() == 0:
+        sandbox_view.require_readable(setup)
     with contextlib.ExitStack() as pipes:
         filter_program = sandbox_filter.filter_program(sockets=True)
         filter_pipe = None if filter_program is None else pipes.enter_context(_pipe_with(filter_program))
@@ -130,7 +132,7 @@ def _behind_bubblewrap(setup: WorkerSetup) -> Iterator[Launch]:
         pipe = pipes.enter_context(_pipe_with(b"".join(os.fsencode(argument) + b"\0" for argument in arguments)))
         program = [*sandbox_bubblewrap.program(setup), setup.python, sandbox_bubblewrap.INNER_WORKER]
         yield Launch(
-            command=[shutil.which("bwrap") or "bwrap", "--args", str(pipe), "--", *program],
+            command=[sandbox_bubblewrap.tool("bwrap"), "--args", str(pipe), "--", *program],
             environment={},
             descriptors=tuple(number for number in (pipe, filter_pipe) if number is not None),
             folder=inner,

@@ -82,7 +82,7 @@ def shown(setup: WorkerSetup) -> Iterator[tuple[Path, str]]:
     for folder in sandbox_view.our_code(setup):
         yield folder, f"{INNER_CODE}/fundus2oct/{folder.name}"
     if setup.import_paths:
-        for entry in sandbox_view.submission_entries(setup.folder):
+        for entry in sandbox_view.submission_entries(setup):
             yield entry, f"{INNER_FOLDER}/{entry.name}"
 
 
@@ -91,10 +91,10 @@ def program(setup: WorkerSetup) -> list[str]:
     tasks = 0 if os.geteuid() == 0 or counts_by_namespace() else tasks_of_user()
     values = resource_limits(setup.limits, device=setup.device, tasks=tasks)
     limits = [f"--{name}={value}" for name, value in values.items()]
-    command = [_tool("prlimit"), *limits]
+    command = [tool("prlimit"), *limits]
     if os.geteuid() == 0:
         user = str(FIRST_USER + secrets.randbelow(USERS))
-        command += [_tool("setpriv"), "--reuid", user, "--regid", user, "--clear-groups"]
+        command += [tool("setpriv"), "--reuid", user, "--regid", user, "--clear-groups"]
         command += ["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs"]
     return command
 
@@ -105,5 +105,6 @@ def counts_by_namespace() -> bool:
     return (int(major), int("".join(filter(str.isdigit, minor)) or 0)) >= (5, 14)
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
+    """Path of a program of the system."""
     return shutil.which(name) or f"/usr/bin/{name}"

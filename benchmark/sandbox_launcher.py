@@ -29,6 +29,7 @@ FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEVICE
 """Rights that exist for a file; all others are a folder's."""
 
 RIGHTS = {
+    "list": READ_DIR,
     "read": READ_FILE | READ_DIR,
     "run": READ_FILE | READ_DIR | EXECUTE,
     "device": READ_FILE | WRITE_FILE | IOCTL_DEVICE,

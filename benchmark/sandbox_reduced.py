@@ -33,7 +33,7 @@ def shown(setup: WorkerSetup) -> Iterator[Path]:
     yield from (*sandbox_view.interpreter_parts(setup), *setup.read_only, *sandbox_view.our_code(setup))
     yield sandbox_view.WORKER_FILE
     if setup.import_paths:
-        yield setup.folder
+        yield from sandbox_view.submission_entries(setup)
 
 
 def wishes(setup: WorkerSetup, command: list[str], environment: Mapping[str, str], scratch: Path) -> bytes:
@@ -55,7 +55,7 @@ def wishes(setup: WorkerSetup, command: list[str], environment: Mapping[str, str
     rules = [(path, "run") for path in run]
     rules += [(Path(fact), "read") for fact in FACTS]
     rules += [(device, "device") for device in (*map(Path, DEVICES), *sandbox_view.gpu_nodes(setup.device))]
-    rules += [(scratch, "own")]
+    rules += [(scratch, "own"), *([(setup.folder, "list")] if setup.import_paths else [])]
     return json.dumps(
         {
             "command": command,

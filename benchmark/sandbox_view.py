@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fundus2oct.benchmark import worker
 from fundus2oct.benchmark.generator_reference import UNHASHED
+from fundus2oct.benchmark.submission_file import FILE_NAME
 from fundus2oct.benchmark.worker_setup import WorkerSetup
 from fundus2oct.metrics.errors import BenchError
 
@@ -59,15 +60,19 @@ def our_code(setup: WorkerSetup) -> list[Path]:
     return [root / name for name in OUR_FOLDERS if (root / name).is_dir()]
 
 
-def submission_entries(folder: Path) -> Iterator[Path]:
+def submission_entries(setup: WorkerSetup) -> Iterator[Path]:
     """What lies at the top of a submission's folder: exactly what its hash covers.
 
-    Left out are results, histories and caches: nothing that is not hashed may change what it draws.
+    Left out are results, histories and caches: nothing that is not hashed may change what it draws. A module that is
+    named by itself in the working folder, which may hold anything, is shown alone.
 
     Raises:
         BenchError: E_SANDBOX when there are too many, E_FILETYPE for a pipe, socket or device.
     """
+    folder = setup.folder
     names = sorted(path.name for path in folder.iterdir())
+    if folder == Path.cwd() and not (folder / FILE_NAME).is_file():
+        names = [name for name in names if name.split(".")[0] == setup.target.split(":")[0].split(".")[0]]
     entries = [folder / name for name in names if name != "results" and not UNHASHED.fullmatch(name)]
     if len(entries) > MAX_ENTRIES:
         raise BenchError(
@@ -83,6 +88,26 @@ def submission_entries(folder: Path) -> Iterator[Path]:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
             raise BenchError("E_FILETYPE", "not a plain file", where=path, expected="a file, a folder or a link")
         yield path
+
+
+def require_readable(setup: WorkerSetup) -> None:
+    """Refuse what root alone may read, where the worker will be nobody.
+
+    Raises:
+        BenchError: E_SANDBOX naming the first such file or folder.
+    """
+    for entry in submission_entries(setup) if setup.import_paths else ():
+        for path in (entry, *entry.rglob("*")) if entry.is_dir() else (entry,):
+            wanted = 0o005 if path.is_dir() else 0o004
+            if not path.is_symlink() and path.stat().st_mode & wanted != wanted:
+                raise BenchError(
+                    "E_SANDBOX",
+                    "the sandbox's user cannot read this",
+                    where=path,
+                    expected="a file or folder that everybody may read",
+                    found=f"mode {path.stat().st_mode & 0o777:o}",
+                    fix=f"chmod -R a+rX {setup.folder}",
+                )
 
 
 def gpu_nodes(device: str) -> list[Path]:

@@ -30,6 +30,7 @@ SLOW_FILES = frozenset(
         "benchmark/test_generation.py",
         "benchmark/test_oracles.py",
         "benchmark/test_phase.py",
+        "benchmark/test_sandbox.py",
         "benchmark/test_score_command.py",
         "benchmark/test_verify_command.py",
         "benchmark/test_worker_process.py",
