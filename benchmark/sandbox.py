@@ -32,6 +32,7 @@ KEPT_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VIS
 """What a worker without walls inherits; behind walls it inherits nothing."""
 
 FIXED_VARIABLES = {
+    "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads would make a busy machine many times slower
     "PYTHONHASHSEED": "0",  # `python -I` would ignore it
     "PYTHONSAFEPATH": "1",
     "PYTHONNOUSERSITE": "1",
