@@ -90,7 +90,7 @@ def _compare_all(private: Path, results: Path, as_json: bool) -> None:
     from fundus2oct.benchmark.pairwise_file import boards, write_pairwise
     from fundus2oct.benchmark.scored_run import find_scored_runs
 
-    groups = boards(find_scored_runs(private))
+    groups = boards(find_scored_runs(private, results))
     paths = []
     with progress("compare boards", len(groups)) as advance:
         for runs in groups:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundus2oct.benchmark import failure_policy
+from fundus2oct.benchmark.entry_status import read_status, ruled_out
 from fundus2oct.benchmark.result_file import Result, read_result
 from fundus2oct.benchmark.submission_file import RANKED_KINDS
 from fundus2oct.metrics.errors import BenchError
@@ -33,11 +34,13 @@ class ScoredRun:
         result: its public record.
         per_patient: arrays of `per_patient.npz`, ``<metric>.patients``, ``.mean`` or ``.delete_one``, ``.n``; for the
             swap test perhaps ``<features version>.truth``, ``.generated`` (n, d) and ``.patients`` (n,).
+        is_ruled_out: withdrawn or disqualified, as the public records say.
     """
 
     folder: Path
     result: Result
     per_patient: Mapping[str, NDArray[Any]]
+    is_ruled_out: bool = False
 
     @property
     def name(self) -> str:
@@ -49,7 +52,8 @@ class ScoredRun:
         """Whether it competes for a rank: its kind does, its failures are within the policy, nobody ruled it out."""
         entry, cases = self.result["entry"], self.result["cases"]
         beyond = failure_policy.is_beyond_policy(cases["failed"], cases["expected"])
-        return entry["kind"] in RANKED_KINDS and not beyond and self.result["eligible"]["value"] is not False
+        stands = not self.is_ruled_out and self.result["eligible"]["value"] is not False
+        return entry["kind"] in RANKED_KINDS and not beyond and stands
 
     def value(self, metric: str) -> float | None:
         """The headline value; None where it could not be computed."""
@@ -110,8 +114,12 @@ def read_scored_run(folder: Path) -> ScoredRun:
     return ScoredRun(folder=folder, result=result, per_patient=arrays)
 
 
-def find_scored_runs(private: Path) -> list[ScoredRun]:
+def find_scored_runs(private: Path, results: Path | None = None) -> list[ScoredRun]:
     """Every scored run below the organiser's private folder, sorted by team, method, dataset and phase.
+
+    Args:
+        private: the organiser's folder.
+        results: root of the public records, where withdrawals stand; None looks for none.
 
     Raises:
         BenchError: E_RESULTS when there is none.
@@ -119,7 +127,13 @@ def find_scored_runs(private: Path) -> list[ScoredRun]:
     folders = sorted(path.parent for path in private.glob("*/*/*/*/result.json"))
     if not folders:
         raise BenchError("E_RESULTS", "no scored run found", where=private, fix="run `bench score` first")
-    return [read_scored_run(folder) for folder in folders]
+    runs = [read_scored_run(folder) for folder in folders]
+    return runs if results is None else [_with_standing(run, results) for run in runs]
+
+
+def _with_standing(run: ScoredRun, results: Path) -> ScoredRun:
+    changes = read_status(results / run.name)
+    return replace(run, is_ruled_out=ruled_out(changes, run.result["phase"]) is not None)
 
 
 def named_scored_run(target: str, private: Path) -> ScoredRun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from scored_folders import PATIENTS, Write, measured
 
 from fundus2oct.benchmark import comparison, pairwise_file
 from fundus2oct.benchmark.cli import run
+from fundus2oct.benchmark.disclosure import round_numbers
+from fundus2oct.benchmark.entry_status import StatusChange, append_status
 from fundus2oct.benchmark.pairwise_file import check_pairwise, make_document
 from fundus2oct.benchmark.scored_run import find_scored_runs, read_scored_run
 from fundus2oct.metrics.catalogue import CARDS
@@ -63,6 +66,32 @@ def test_controls_are_compared_and_never_ranked(write: Write, tmp_path: Path) ->
 def test_a_run_with_too_many_failures_is_not_ranked(write: Write, tmp_path: Path) -> None:
     write("a"), write("b", cases={"expected": 18, "scored": 16, "failed": 2, "failures": {"E_CRASH": 2}})
     assert [entry["is_ranked"] for entry in document(tmp_path)["entries"]] == [True, False]
+
+
+def written(tmp_path: Path) -> dict[str, Any]:
+    """What the command writes for the one board."""
+    options = ["--private", str(tmp_path / "private"), "--results", str(tmp_path / "results")]
+    assert run(["--quiet", "compare", "--all", *options]) == 0
+    (path,) = (tmp_path / "results/pairwise/toy-1").iterdir()
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def test_a_withdrawn_entry_is_compared_and_not_ranked(write: Write, tmp_path: Path) -> None:
+    write("a"), write("b", 5.0)
+    (tmp_path / "results/team/a/results").mkdir(parents=True)
+    change = StatusChange(status="withdrawn", date=date(2026, 3, 1), reason="a bug")
+    append_status(tmp_path / "results/team/a", change)
+    found = written(tmp_path)
+    assert [entry["is_ranked"] for entry in found["entries"]] == [False, True]
+    assert found["metrics"]["ssim"]["rank_intervals"] == [None, [1, 1]]
+
+
+def test_comparisons_are_rounded_as_the_records_are(write: Write, tmp_path: Path) -> None:
+    rule = {"per_case": False, "pictures": False, "digits": 3}
+    write("a", protocol__disclosure=rule), write("b", 5.0, protocol__disclosure=rule)
+    exact = document(tmp_path)["metrics"]
+    assert written(tmp_path)["metrics"] == round_numbers(exact, 3) != exact
 
 
 def test_tiers_of_fvd_wait_for_the_bias_matched_distance(write: Write, tmp_path: Path) -> None:
