@@ -40,6 +40,7 @@ bench: export OPENBLAS_NUM_THREADS = 2
 bench: .venv/installed-peers demo/data/dataset.toml
 	$(BENCH) weights install i3d
 	.venv/bin/python tests/bench/measure_help.py
+	.venv/bin/python tests/bench/measure_sandbox.py
 	.venv/bin/python -u tests/bench/measure_baselines.py --device $(DEVICE)
 	.venv/bin/python -u tests/bench/measure_speed.py --device $(DEVICE)
 
@@ -48,6 +49,8 @@ bench: .venv/installed-peers demo/data/dataset.toml
 train-reference: .venv/installed
 	.venv/bin/python -m fundus2oct.baselines.reference_runs --profile $(PROFILE) --data $(DATA) \
 		--out runs/reference-$(notdir $(DATA))-$(PROFILE)
+	.venv/bin/python tests/bench/reference_table.py runs/reference-$(notdir $(DATA))-$(PROFILE) --device $(DEVICE) \
+		> docs/reference-$(notdir $(DATA))-$(PROFILE).md
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

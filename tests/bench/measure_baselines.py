@@ -21,11 +21,10 @@ from typing import Any
 import click
 import torch
 from denoiser_peers import FOR_EACH_FRAME, PEERS, like_size
+from operation_count import operations
 from stopwatch import least
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from fundus2oct.baselines import ddpm, gan, ldm
 from fundus2oct.baselines.networks.denoiser import Denoiser
@@ -119,30 +118,6 @@ class Bench:
 
         training, sampling = self.seconds(product, lambda: torch.mm(matrix, matrix))
         return Rates(2 * side**3 / training, 2 * side**3 / sampling)
-
-
-class Operations(TorchDispatchMode):
-    """Adds up what torch's own formulas say of every operator that is called.
-
-    `FlopCounterMode` does this too, and follows modules besides, which fails where a training step draws without
-    gradients.
-    """
-
-    total = 0.0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call an operator and count it."""
-        out = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func._overloadpacket)
-        self.total += formula(*args, **(kwargs or {}), out_val=out) if formula else 0
-        return out
-
-
-def operations(function: Callable[[], Any]) -> float:
-    """Floating-point operations of a call, a multiplication and an addition as two."""
-    with Operations() as count:
-        function()
-    return count.total
 
 
 def parameters(modules: Iterable[nn.Module]) -> float:

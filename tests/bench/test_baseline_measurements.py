@@ -6,7 +6,8 @@ import measure_baselines
 import pytest
 import torch
 from denoiser_peers import PEERS, like_size
-from measure_baselines import Bench, Row, operations, parameters
+from measure_baselines import Bench, Row, parameters
+from operation_count import operations
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
