@@ -32,8 +32,9 @@ from fundus2oct.metrics.errors import BenchError, ExitCode
 START_TRIES = 3
 RETRY_SECONDS = 0.5
 SWEEP_SECONDS = 5.0
-NOTE_BYTES = 2**16
-"""Longest private note of one failure."""
+NOTE_BYTES = 2**13
+NOTES_BYTES = 2**22
+"""Longest private note of one failure, and how far notes let the log grow beyond its cap."""
 
 PUBLIC_CODES = frozenset(
     {
@@ -231,7 +232,8 @@ class WorkerProcess:
 
     def _note(self, message: str) -> None:
         with open(self._log, "a", encoding="utf-8", errors="replace") as log:
-            log.write(message[:NOTE_BYTES] + "\n")
+            if log.tell() < self._limits.log_bytes + NOTES_BYTES:
+                log.write(message[:NOTE_BYTES] + "\n")
 
 
 def _end(process: subprocess.Popen[bytes], launch: sandbox.Launch) -> None:
