@@ -101,15 +101,19 @@ class Filing:
             earlier = _records_of(folder, public["run"]["volumes_hash"])
             last = max(earlier, key=_number, default=None)
             if last is not None and _without_reason(earlier[last]) == canonical_json(public):
-                return last
-            if self.reason or (self.phase and last):
-                public = public | {"supersedes": self._supersedes(last, folder)}
+                path = last
             else:
-                self.require_room(submission, public["run"]["volumes_hash"])
-            path = publish(public, submission, self.results)
+                path = self._publish(public, submission, last, folder)
             if rule and rule.per_case:
                 write_text(path.with_name(f"{path.stem}.per_case.csv"), rule.public_cases(per_case))
             return path
+
+    def _publish(self, public: Result, submission: Submission, last: Path | None, folder: Path) -> Path:
+        if self.reason or (self.phase and last):
+            public = public | {"supersedes": self._supersedes(last, folder)}
+        else:
+            self.require_room(submission, public["run"]["volumes_hash"])
+        return publish(public, submission, self.results)
 
     def _supersedes(self, last: Path | None, folder: Path) -> dict[str, str]:
         if last is None:

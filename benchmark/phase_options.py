@@ -46,8 +46,10 @@ def split_of(rules: Phase, split: str) -> str:
 def attest_run(path: Path, rules: Phase, source: VolumeSource, device: str) -> None:
     """Attest that the organiser generated the volumes; pictures that were handed in are not."""
     from fundus2oct.benchmark.attestation_file import make_attestation, write_attestation
+    from fundus2oct.benchmark.generate_command import choose_device
 
     if source.provenance["generator_hash"] is None:
         return
+    device = choose_device(device)
     document = make_attestation("organiser-run", path, who=rules.organiser, outcome="generated", device=device)
     say(f"written: {write_attestation(path, document)}")

@@ -29,6 +29,7 @@ class Reproduction:
 
     Attributes:
         record: the filed record.
+        declared: the tolerance published with the record; None where none is known, and the run's plan alone counts.
         sha256: of its bytes.
         data: the dataset's folder; the truth may be absent.
         run: the run it was scored from; None generates every case.
@@ -43,6 +44,7 @@ class Reproduction:
     """
 
     record: Result
+    declared: Tolerance | None = None
     sha256: str
     data: Path
     run: Path | None = None
@@ -156,7 +158,8 @@ def _generate_again(
         if not found.problems:
             found.cases = verify_volumes.compare_runs(made, made, Tolerance())
     else:
-        found.tolerance = Tolerance.of(submission_from(stored.plan()["submission"], stored.plan_path))
+        planned_tolerance = Tolerance.of(submission_from(stored.plan()["submission"], stored.plan_path))
+        found.tolerance = planned_tolerance.within(task.declared)
         found.cases = verify_volumes.compare_runs(stored, made, found.tolerance)
     return made
 

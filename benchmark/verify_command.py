@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fundus2oct.benchmark.generate_command import SANDBOX_OPTION
+from fundus2oct.benchmark.generate_command import SANDBOX_OPTION, choose_device
 from fundus2oct.benchmark.progress import say
 from fundus2oct.metrics.errors import BenchError, ExitCode
 
 if TYPE_CHECKING:
     from fundus2oct.benchmark.verification import Findings
-    from fundus2oct.benchmark.verify_volumes import CaseVerdict
+    from fundus2oct.benchmark.verify_volumes import CaseVerdict, Tolerance
 
 FOLDER = click.Path(path_type=Path)
 SHOWN = 20
@@ -85,6 +85,7 @@ def verify(
     if data is not None:
         task = Reproduction(
             record=record,
+            declared=_declared_tolerance(result),
             sha256=sha256,
             data=data,
             run=run,
@@ -97,10 +98,12 @@ def verify(
             sandbox=sandbox,
             rescore=rescore,
         )
+        if run and not nonce and seed is None:
+            say("without --nonce or --seed the record alone draws the cases: whoever filed it can foresee them")
         found = reproduce(task)
     _show(result, found, signed, as_json)
     if attest is not None:
-        _attest(result, found, signed, who=attest, device=device if generator else None)
+        _attest(result, found, signed, who=attest, device=choose_device(device) if generator else None)
     if not found.good:
         raise _mismatch("the record is not reproduced", result, fix="the lines above say what differs")
     return ExitCode.OK
@@ -125,6 +128,17 @@ def _check_name(path: Path, sha256: str) -> None:
     if named and not sha256.startswith(named[2]):
         what = "the record was changed after it was filed"
         raise _mismatch(what, path, expected=f"sha256 starting with {named[2]}", found=sha256[:8])
+
+
+def _declared_tolerance(path: Path) -> Tolerance | None:
+    """The tolerance in the `submission.toml` published with the record; None for a record that lies elsewhere."""
+    from fundus2oct.benchmark.submission_file import FILE_NAME, read_submission
+    from fundus2oct.benchmark.verify_volumes import Tolerance
+
+    method_folder = path.resolve().parents[3] if len(path.resolve().parents) > 3 else path.parent
+    if not (method_folder / FILE_NAME).is_file():
+        return None
+    return Tolerance.of(read_submission(method_folder))
 
 
 def _mismatch(what: str, where: Path, **more: str) -> BenchError:

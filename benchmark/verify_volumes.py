@@ -45,6 +45,10 @@ class Tolerance:
         """What `submission.toml` declares; nothing declared is no tolerance."""
         return cls(submission.tolerance_grey, submission.tolerance_share)
 
+    def within(self, other: Tolerance | None) -> Tolerance:
+        """The stricter of two in both parts: a plan that was edited afterwards gains nothing."""
+        return self if other is None else Tolerance(min(self.grey, other.grey), min(self.share, other.share))
+
     def allows(self, difference: VolumeDifference) -> bool:
         """Whether ``difference`` lies within it."""
         return difference.largest <= self.grey and difference.share <= self.share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,10 +20,11 @@ from fundus2oct.benchmark.dataset import Dataset, read_dataset
 from fundus2oct.benchmark.generation import generate_run
 from fundus2oct.benchmark.generator_reference import resolve
 from fundus2oct.benchmark.result_file import list_records, publish_result, read_result
-from fundus2oct.benchmark.run_folder import RunFolder
+from fundus2oct.benchmark.run_folder import RunFolder, record_checksum
 from fundus2oct.benchmark.submission_file import read_submission, write_submission
 from fundus2oct.benchmark.volume import read_volume
 from fundus2oct.metrics import catalogue
+from fundus2oct.metrics.durable_file import write_json
 
 pytestmark = pytest.mark.usefixtures("toy_metrics")
 
@@ -189,6 +191,17 @@ def test_a_difference_counts_unless_the_entry_declared_it_before(
     options = ["--data", small.folder, "--run", filed.run, "--generator", filed.plugin, "--cases", "3"]
     assert cli.run(["--quiet", "verify", str(filed.record), "--no-rescore", *map(str, options)]) == code
     assert "toy-test-000: by up to 3 grey levels in 0.100% of the pixels" in capsys.readouterr().out
+
+
+def test_a_plan_edited_afterwards_gains_no_tolerance(tmp_path: Path, small: Dataset) -> None:
+    filed = file(tmp_path / "f", small.folder, alter=True)
+    plan = filed.run / "plan.json"
+    document = json.loads(plan.read_text("utf-8"))
+    document.pop("checksum")
+    document["submission"] |= {"tolerance_grey": 16, "tolerance_share": 1.0}
+    write_json(plan, document | {"checksum": record_checksum(document)})
+    options = ["--data", small.folder, "--run", filed.run, "--generator", filed.plugin, "--cases", "3"]
+    assert cli.run(["--quiet", "verify", str(filed.record), "--no-rescore", *map(str, options)]) == 5
 
 
 def test_the_draw_follows_the_record_and_the_nonce() -> None:

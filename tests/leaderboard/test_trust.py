@@ -77,6 +77,17 @@ def test_a_failed_reproduction_is_told_and_earns_no_badge(tree: Path, words: Cal
     assert "2 differing, scored again: different." in page
 
 
+def test_what_an_attestation_says_is_shown_as_text(tree: Path, words: Callable[[str], str], tmp_path: Path) -> None:
+    signature = {"scheme": "ssh", "identity": "<script>alert(1)</script>", "key": "SHA256:a\u202eb"}
+    attest(record_of(tree, "good"), "signed", "valid", signature=signature)
+    assert "self-reported" not in words("index.html").split("fair")[0]
+    (page,) = (tmp_path / "site").rglob("entries/team-a/good.html")
+    text = page.read_text("utf-8") if words("entries/team-a/good.html") else ""
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<script>" not in text
+    assert "\u202e" not in text
+
+
 def test_an_attestation_of_other_bytes_ends_the_build(tree: Path) -> None:
     path = attest(record_of(tree, "fair"), "reproduced", "reproduced", cases=CASES, rescored=True)
     stolen = record_of(tree, "good").with_name(f"{record_of(tree, 'good').stem}.attestation-reproduced.json")
