@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("fundus2oct.benchmark.status_command:status", "Withdraw, disqualify or reinstate an entry."),
     "leaderboard": ("fundus2oct.leaderboard.commands:leaderboard", "Build and serve the static board."),
     "doctor": ("fundus2oct.benchmark.doctor_command:doctor", "What this machine offers, found by trying it."),
+    "explain": ("fundus2oct.benchmark.explain_command:explain", "Say what an error code means and what to do."),
     "demo": ("fundus2oct.benchmark.demo_command:demo", "The whole path on the phantom: data to board."),
 }
 """Name -> (where the command lives, what it does in one line)."""

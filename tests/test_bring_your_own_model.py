@@ -6,14 +6,7 @@ Metrics are those of the toy board, because the real networks are slow; everythi
 from __future__ import annotations
 
 import ast
-import contextlib
-import io
 import json
-import os
-import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +15,9 @@ from typing import Any
 import mean_features
 import numpy as np
 import pytest
+from followed_page import Ran, blocks, follow
 from numpy.typing import NDArray
 
-from fundus2oct.benchmark import cli
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
 from fundus2oct.benchmark.sandbox_limits import Limits
 from fundus2oct.benchmark.worker_process import WorkerProcess
@@ -37,85 +30,6 @@ ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "bring-your-own-model.md").read_text("utf-8")
 EXAMPLES = ROOT / "submissions" / "examples"
 NAMES = ("torch-module", "diffusers-pipeline")
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.S | re.M)
-FILE_NAME = re.compile(r"`([\w-]+/[\w.]+)`")
-"""At the start of the paragraph before a block: the block is that file."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """A fenced block: its language, its text, and the file that it is, if any."""
-
-    language: str
-    text: str
-    file: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ran:
-    """A command of the guide, what it ended with, and what the guide shows of its output."""
-
-    command: str
-    code: int
-    output: str
-    shown: tuple[str, ...]
-
-    def promised_code(self) -> int:
-        """0 where no error of ours is shown; else what the first or last line of the error says."""
-        if not self.shown or not self.command.startswith("bench "):
-            return 0
-        return 4 if self.shown[-1].startswith("E_FAILED") else 3
-
-
-def blocks() -> list[Block]:
-    """Every fenced block, in order."""
-    found = []
-    for match in BLOCK.finditer(GUIDE):
-        paragraph = GUIDE[: match.start()].rsplit("\n\n", 2)[-2].lstrip()
-        name = FILE_NAME.match(paragraph)
-        found.append(Block(language=match[1], text=match[2], file=name and name[1]))
-    return found
-
-
-def commands(block: Block) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each command of a block with the lines that are shown below it."""
-    if block.language == "sh":
-        yield from ((line, ()) for line in block.text.splitlines())
-    elif block.language == "console":
-        for part in re.split(r"^\$ ", block.text, flags=re.M)[1:]:
-            command, *shown = part.splitlines()
-            yield command, tuple(shown)
-
-
-def run(command: str, shown: tuple[str, ...]) -> Ran:
-    """Run a command in the working directory: `bench` in this process, anything else in one of its own."""
-    arguments = shlex.split(command)
-    if arguments[0] == "bench":
-        told = io.StringIO()
-        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            code = cli.run(arguments[1:])
-        return Ran(command=command, code=int(code), output=told.getvalue(), shown=shown)
-    return run_program([sys.executable if word == "python" else word for word in arguments], command, shown)
-
-
-def run_program(arguments: list[str], command: str, shown: tuple[str, ...] = ()) -> Ran:
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        arguments, env=offline, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    return Ran(command=command, code=done.returncode, output=done.stdout, shown=shown)
-
-
-def follow(folder: Path) -> Iterator[Ran]:
-    """Do what the guide says, block by block, in the working directory ``folder``."""
-    for block in blocks():
-        if block.file is not None:
-            (folder / block.file).parent.mkdir(exist_ok=True)
-            (folder / block.file).write_text(block.text, encoding="utf-8")
-        elif block.language == "python":
-            yield run_program([sys.executable, "-c", block.text], block.text)
-        else:
-            yield from (run(command, shown) for command, shown in commands(block))
 
 
 @dataclass(frozen=True)
@@ -153,7 +67,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(catalogue, "CARDS", mean_features.CARDS)
         patch.chdir(folder)
-        return Walk(folder, tuple(follow(folder)))
+        return Walk(folder, tuple(follow(GUIDE, folder)))
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -184,12 +98,11 @@ def test_the_errors_that_the_guide_shows_are_the_ones_that_appear(walk: Walk) ->
     shown = [ran for ran in walk.ran if ran.shown]
     assert len(shown) == 4
     for ran in shown:
-        pattern = re.escape("\n".join(ran.shown)).replace(re.escape("..."), ".*")
-        assert re.fullmatch(pattern, ran.output.strip()), f"{ran.command} printed:\n{ran.output}"
+        assert ran.shows_what_it_said(), f"{ran.command} printed:\n{ran.output}"
 
 
 def test_the_folders_to_copy_hold_the_files_of_the_guide() -> None:
-    written = {block.file: block.text for block in blocks() if block.file and block.file.split("/")[0] in NAMES}
+    written = {block.file: block.text for block in blocks(GUIDE) if block.file and block.file.split("/")[0] in NAMES}
     kept = {
         path.relative_to(EXAMPLES).as_posix(): path.read_text("utf-8")
         for name in NAMES
