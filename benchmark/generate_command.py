@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,9 @@ BATCH_OPTION = click.option(
 )
 
 
-def require_number(value: float) -> float:
+def require_number(value: float | None) -> float | None:
     """Refuse NaN, which lies in every range click knows."""
-    if math.isnan(value):
+    if value is not None and math.isnan(value):
         raise click.BadParameter("nan is not a number of seconds")
     return value
 
@@ -55,11 +56,15 @@ def require_number(value: float) -> float:
 @BATCH_OPTION
 @click.option(
     "--case-seconds",
-    default=600.0,
-    show_default=True,
+    show_default="600, or what --limits says",
     type=click.FloatRange(min=0, min_open=True, max=MAX_CASE_SECONDS),
     callback=lambda context, option, value: require_number(value),
     help="Wall-clock limit for one case.",
+)
+@click.option(
+    "--limits",
+    type=click.Path(path_type=Path),
+    help="TOML file with other limits, such as memory_bytes; docs/sandbox.md lists them.",
 )
 def generate(
     generator: str,
@@ -72,7 +77,8 @@ def generate(
     sandbox: str,
     fresh_process: bool,
     batch: int,
-    case_seconds: float,
+    case_seconds: float | None,
+    limits: Path | None,
 ) -> ExitCode:
     """Generate the OCT volume of every case of a split.
 
@@ -99,6 +105,7 @@ def generate(
         fresh_process=fresh_process,
         batch=batch,
         case_seconds=case_seconds,
+        limits=limits,
     )
     click.echo(run_folder)
     say(f"next: bench score {run_folder} --data {data} --split {split}")
@@ -117,15 +124,17 @@ def generate_named(
     sandbox: str = "auto",
     fresh_process: bool = False,
     batch: int = 1,
-    case_seconds: float = 600.0,
+    case_seconds: float | None = None,
+    limits: Path | None = None,
     runs: Path = Path("runs"),
 ) -> tuple[Path, dict[str, Any]]:
     """Find a generator, run it over a split, and return the run's folder and `run.json`."""
     from fundus2oct.benchmark.generation import generate_run
     from fundus2oct.benchmark.generator_reference import resolve
     from fundus2oct.benchmark.sandbox import choose_isolation
-    from fundus2oct.benchmark.sandbox_limits import Limits
+    from fundus2oct.benchmark.sandbox_limits import Limits, read_limits
 
+    chosen = Limits() if limits is None else read_limits(limits)
     reference = resolve(generator, folder=folder)
     run_folder = out or runs / f"{reference.submission.method}-{dataset.name}-{split}-s{seed}"
     summary = generate_run(
@@ -136,7 +145,7 @@ def generate_named(
         seed=seed,
         device=choose_device(device),
         isolation=choose_isolation(sandbox),
-        limits=Limits(case_seconds=case_seconds),
+        limits=chosen if case_seconds is None else replace(chosen, case_seconds=case_seconds),
         fresh_process=fresh_process,
         batch=batch,
     )

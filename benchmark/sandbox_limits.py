@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fundus2oct.benchmark import picture_file
+from fundus2oct.metrics.errors import BenchError
 
 GIB = 2**30
 MIB = 2**20
@@ -44,6 +49,26 @@ class Limits:
     tmp_bytes: int = GIB
     log_bytes: int = MIB
     threads: int = 2
+
+
+def read_limits(path: Path) -> Limits:
+    """Limits from a TOML file that names some of them; the others keep their defaults.
+
+    Raises:
+        BenchError: E_MISSING, E_FORMAT for what is not TOML, E_CONFIG naming the key and what it may be.
+    """
+    try:
+        document = tomllib.loads(picture_file.read_bytes(path, max_bytes=2**16).decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BenchError("E_FORMAT", "not valid TOML", where=path, found=str(error)) from None
+    for key, value in document.items():
+        default = getattr(Limits(), key, None)
+        known, kind = default is not None, "a number" if isinstance(default, float) else "a whole number"
+        right = type(value) is int or (isinstance(default, float) and isinstance(value, float))
+        if not (known and right and 0 < value < 2**62):
+            expected = f"{kind} above 0" if known else f"one of {', '.join(vars(Limits()))}"
+            raise BenchError("E_CONFIG", f"limit {key!r}", where=path, expected=expected, found=repr(value)[:120])
+    return replace(Limits(), **{key: type(getattr(Limits(), key))(value) for key, value in document.items()})
 
 
 def resource_limits(limits: Limits, *, device: str, tasks: int = 0) -> dict[str, int]:

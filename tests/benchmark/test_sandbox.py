@@ -19,6 +19,7 @@ from fundus2oct.benchmark.generation import generate_run
 from fundus2oct.benchmark.generator_reference import resolve
 from fundus2oct.benchmark.run_folder import RunFolder
 from fundus2oct.benchmark.sandbox_limits import MIB, Limits
+from fundus2oct.benchmark.volume_source import run_source
 from fundus2oct.benchmark.worker_process import WorkerProcess
 from fundus2oct.benchmark.worker_setup import Isolation, WorkerSetup
 from fundus2oct.metrics.errors import BenchError, ExitCode
@@ -273,6 +274,7 @@ def test_walls_change_no_byte_and_stand_in_plan_run_and_result(
         summary = RunFolder(run).summary()
         hashes[isolation] = summary["volumes_hash"]
         assert summary["generator"]["isolation"] == RunFolder(run).plan()["generator"]["isolation"] == isolation
+        assert run_source(RunFolder(run), small, "test").provenance["isolation"] == isolation
     assert hashes["none"] == hashes[walls]
 
 
