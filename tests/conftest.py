@@ -28,6 +28,7 @@ SLOW_FILES = frozenset(
         "benchmark/test_contact_sheet.py",
         "benchmark/test_generate_command.py",
         "benchmark/test_generation.py",
+        "benchmark/test_leaks.py",
         "benchmark/test_oracles.py",
         "benchmark/test_phase.py",
         "benchmark/test_sandbox.py",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 import shutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import mean_features
 import pytest
 import tomli_w
 from plugin_folders import SPECKLE, write_plugin
+from scored_folders import make_result
 
 from fundus2oct.benchmark import cli, comparison
 from fundus2oct.benchmark.attestation_file import read_attestations
@@ -22,7 +25,9 @@ from fundus2oct.benchmark.disclosure import Disclosure, round_numbers
 from fundus2oct.benchmark.generation import generate_run
 from fundus2oct.benchmark.generator_reference import resolve
 from fundus2oct.benchmark.phase_file import read_phase
+from fundus2oct.benchmark.phase_filing import Filing
 from fundus2oct.benchmark.result_file import list_records, read_result
+from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.leaderboard.site import build_site
 from fundus2oct.metrics import catalogue
 from fundus2oct.metrics.errors import BenchError
@@ -194,8 +199,12 @@ def test_a_rounded_record_is_verified_as_it_was_filed(organiser: Organiser, caps
 
 def test_values_per_case_are_published_only_where_the_phase_says_so(organiser: Organiser) -> None:
     organiser.write_phase(disclosure={"per_case": True, "pictures": False, "digits": 4})
-    assert organiser(organiser.run_of("plugin")) == 0
+    run = organiser.run_of("plugin")
+    assert organiser(run) == 0
     (record,) = organiser.records()
+    record.with_name(f"{record.stem}.per_case.csv").unlink()  # as if a kill had come between
+    assert organiser(run) == 0
+    assert organiser.records() == [record]
     rows = list(csv.DictReader(record.with_name(f"{record.stem}.per_case.csv").read_text("utf-8").splitlines()))
     assert [list(row) for row in rows] == [["case_id", "code", "ssim", "psnr"]] * 3
     assert rows[0]["case_id"] == "toy-test-000"
@@ -222,6 +231,31 @@ def test_a_quota_counts_different_volumes_over_all_methods_and_slugs_of_a_team(
     assert organiser(organiser.run_of("other", team="rival")) == 0
     organiser.write_phase(quota=2, exempt=["toy"])
     assert organiser(organiser.run_of("third")) == 0
+
+
+def test_two_scorers_at_once_do_not_both_take_the_last_place(tmp_path: Path) -> None:
+    (tmp_path / "phase.toml").write_text(tomli_w.dumps(GOOD | {"quota": 1}), "utf-8")
+    filing = Filing(
+        results=tmp_path / "results", private=tmp_path / "private", phase=read_phase(tmp_path / "phase.toml")
+    )
+
+    def file(method: str) -> str:
+        result = make_result(method, {"psnr": 10.0}, "submission") | {"phase": "final"}
+        result["run"] |= {"volumes_hash": f"{sum(map(ord, method)):064x}"}
+        submission = Submission(team="team", method=method)
+        filing.require_room(submission, result["run"]["volumes_hash"])  # before scoring there is room for everybody
+        both_have_asked.wait(timeout=30)
+        try:
+            filing.file(result, submission, "")
+        except BenchError as error:
+            return error.code
+        return "filed"
+
+    both_have_asked = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(file, ["a", "b", "c", "d"]))
+    assert sorted(outcomes) == ["E_QUOTA", "E_QUOTA", "E_QUOTA", "filed"]
+    assert len(list((tmp_path / "results").rglob("0001-*.json"))) == 1
 
 
 def test_a_quota_is_known_before_a_generator_is_run(organiser: Organiser, capsys: pytest.CaptureFixture[str]) -> None:
