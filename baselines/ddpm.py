@@ -33,8 +33,8 @@ from fundus2oct.metrics.scan_geometry import N_BSCANS
 
 READ_AT_ONCE = 8
 """Eyes whose mean is summed together."""
-MIN_VARIANCE = 1e-8
-"""Of grey levels in -1..1; far below one grey level, where all training volumes are equal."""
+MIN_SPREAD = 1 / 127.5
+"""One grey level, of values in -1..1: where training volumes are nearly equal, what is drawn is nearly that, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +48,10 @@ class DdpmSettings:
         sampling: how volumes are drawn.
         patch: side of the squares of pixels that the network sees as one place with so many channels (Hoogeboom et
             al., "Simple diffusion", ICML 2023): no pixel is lost, and the network costs patch x patch times less.
-        standardised: whether diffusion works on the difference to the mean training volume, in units of its standard
-            deviation, and not on grey levels: noise and data then have the same scale (Karras et al., "Elucidating
-            the design space", NeurIPS 2022), and where a retina usually lies is known from the start.
+        standardised: whether diffusion works on the difference to the mean training volume, place by place in units of
+            its standard deviation, and not on grey levels: noise and data then have the same scale everywhere (Karras
+            et al., "Elucidating the design space", NeurIPS 2022), in dark vitreous and in bright layers, and where a
+            retina usually lies is known from the start.
         photograph_dropped: chance that training takes the photograph away, for guidance.
         encoder_weights: checkpoint of the fundus encoder's backbone; empty for none.
     """
@@ -79,7 +80,7 @@ class DdpmNetworks(DiffusionNetworks):
 
     Attributes:
         mean: (6, 1, h, w), subtracted from a volume; zeros where pictures are not standardised.
-        spread: scalar, what the difference is divided by; one where pictures are not standardised.
+        spread: (6, 1, h, w), what the difference is divided by; ones where pictures are not standardised.
     """
 
     mean: Tensor
@@ -99,20 +100,19 @@ class DdpmNetworks(DiffusionNetworks):
         )
         self.posture = measured_posture(settings.data.straightened)
         self.register_buffer("mean", torch.zeros(N_BSCANS, 1, settings.data.height, settings.data.width))
-        self.register_buffer("spread", torch.ones(()))
+        self.register_buffer("spread", torch.ones_like(self.mean))
 
     @torch.no_grad()
     def measure(self, volumes: Iterable[Tensor]) -> None:
         """Take mean and spread from training volumes, each (b, 6, 1, h, w), summed in float64."""
-        count, total, square = 0, torch.zeros_like(self.mean, dtype=torch.float64), 0.0
+        count = 0
+        total, square = (torch.zeros_like(self.mean, dtype=torch.float64) for _ in range(2))
         for volume in volumes:
-            count += len(volume)
-            total += volume.double().sum(dim=0)
-            square += float(volume.double().square().sum())
+            exact = volume.double()
+            count, total, square = count + len(exact), total + exact.sum(dim=0), square + exact.square().sum(dim=0)
         mean = total / count
-        variance = square / (count * mean.numel()) - float(mean.square().mean())
         self.mean.copy_(mean)
-        self.spread.fill_(max(variance, MIN_VARIANCE) ** 0.5)
+        self.spread.copy_((square / count - mean.square()).clamp(min=MIN_SPREAD**2).sqrt())
 
     def patches(self, volume: Tensor) -> Tensor:
         """(b, 6, 1, h, w) to (b, 6, patch * patch, h / patch, w / patch), standardised."""

@@ -40,6 +40,8 @@ from fundus2oct.benchmark.generator import Generator
 from fundus2oct.metrics.scan_geometry import N_BSCANS
 
 AUTOENCODER, SLICES, VOLUMES = "autoencoder", "slices", "volumes"
+MIN_SPREAD = 0.01
+"""Of latents of unit scale: where training latents are nearly equal, what is drawn is nearly that, too."""
 ENCODED_AT_ONCE = 8
 """Eyes whose latents are computed together."""
 
@@ -154,7 +156,7 @@ class LdmNetworks(nn.Module):
 
     Attributes:
         mean: (6, channels, h, w), subtracted from latents of unit scale; zeros where they are not standardised.
-        spread: scalar, what the difference is divided by; one where they are not standardised.
+        spread: (6, channels, h, w), what the difference is divided by; ones where they are not standardised.
     """
 
     mean: Tensor
@@ -172,15 +174,15 @@ class LdmNetworks(nn.Module):
             settings.photograph_dropped,
         )
         self.register_buffer("mean", torch.zeros(settings.latent_shape))
-        self.register_buffer("spread", torch.ones(()))
+        self.register_buffer("spread", torch.ones(settings.latent_shape))
 
     @torch.no_grad()
     def measure(self, mean: Tensor, spread: Tensor) -> None:
         """Take mean and spread from the training latents' own, in the autoencoder's units: two of (v, n, 6, ...)."""
         unit = self.autoencoder.to_unit(mean).flatten(0, 1).double()
-        noise = (spread * self.autoencoder.latent_scale).double().square().mean()
+        noise = (spread * self.autoencoder.latent_scale).flatten(0, 1).double().square().mean(dim=0)
         self.mean.copy_(unit.mean(dim=0))
-        self.spread.copy_((unit.var(dim=0, correction=0).mean() + noise).sqrt())
+        self.spread.copy_((unit.var(dim=0, correction=0) + noise).sqrt().clamp(min=MIN_SPREAD))
 
     def standardised(self, latents: Tensor) -> Tensor:
         """Latents in the autoencoder's units (b, 6, channels, h, w) as diffusion sees them."""

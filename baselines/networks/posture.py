@@ -18,18 +18,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fundus2oct.baselines.networks.case_noise import batch_noise
-from fundus2oct.baselines.retina_frame import FRAME_FLOOR, N_FLOOR, floor_rows
+from fundus2oct.baselines.retina_frame import N_FLOOR, floor_rows
+from fundus2oct.metrics.scan_geometry import DEPTH
+
+STRAIGHT_ROW: Final = DEPTH // 2
+"""Where the floor of a straightened volume lies: near the middle, so that few rows come from beyond the picture."""
 
 POSTURE_DRAW: Final = 1_000_000
 """Number of the stream of noise that floors are drawn from; sampling steps count from 0."""
 
 
-EDGE_ROWS: Final = 16
+EDGE_ROWS: Final = 32
 """Rows at the top and at the bottom that are repeated, to and fro, beyond the picture: vitreous or deep choroid."""
 
 
 def straighten(volume: NDArray[np.uint8], floor: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Move every A-scan by whole rows so that its floor lies in row `FRAME_FLOOR`; no pixel is averaged.
+    """Move every A-scan by whole rows so that its floor lies in row `STRAIGHT_ROW`; no pixel is averaged.
 
     Args:
         volume: (b, 320, w) uint8.
@@ -38,12 +42,12 @@ def straighten(volume: NDArray[np.uint8], floor: NDArray[np.float64]) -> NDArray
     Returns:
         The same shape; rows from beyond the picture repeat those at its edge, to and fro.
     """
-    return _moved(volume, FRAME_FLOOR - floor)
+    return _moved(volume, STRAIGHT_ROW - floor)
 
 
 def bend(volume: NDArray[np.uint8], floor: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The way back: move every A-scan so that row `FRAME_FLOOR` lies at its floor. Arguments as for `straighten`."""
-    return _moved(volume, floor - FRAME_FLOOR)
+    """The way back: move every A-scan so that row `STRAIGHT_ROW` lies at its floor. Arguments as for `straighten`."""
+    return _moved(volume, floor - STRAIGHT_ROW)
 
 
 def _moved(volume: NDArray[np.uint8], down: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fundus2oct.baselines.networks.posture import EDGE_ROWS, Posture, bend, straighten
-from fundus2oct.baselines.retina_frame import FRAME_FLOOR, find_bscan_floor, find_floor, floor_rows
+from fundus2oct.baselines.networks.posture import EDGE_ROWS, STRAIGHT_ROW, Posture, bend, straighten
+from fundus2oct.baselines.retina_frame import find_bscan_floor, find_floor, floor_rows
 from fundus2oct.metrics.scan_geometry import DEPTH, VOLUME_SHAPE, WIDTH
 
 FLOOR = floor_rows(np.array([170.0, 9.0, -6.0, -14.0, 3.0, -20.0]))
@@ -22,13 +22,13 @@ def banded(floor: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 def test_a_straightened_volume_has_its_floor_in_one_row() -> None:
     straight = straighten(banded(FLOOR), FLOOR)
-    assert np.abs(floor_rows(find_floor(straight)) - FRAME_FLOOR).max() < 1.0
+    assert np.abs(floor_rows(find_floor(straight)) - STRAIGHT_ROW).max() < 1.0
 
 
 def test_bending_back_gives_every_pixel_back_that_stayed_in_the_picture() -> None:
     volume = banded(FLOOR)
     back = bend(straighten(volume, FLOOR), FLOOR)
-    down = np.rint(FRAME_FLOOR - FLOOR)[:, None, :]
+    down = np.rint(STRAIGHT_ROW - FLOOR)[:, None, :]
     row = np.arange(DEPTH)[None, :, None]
     stayed = (row + down >= 0) & (row + down < DEPTH)
     assert stayed.mean() > 0.8
@@ -38,7 +38,7 @@ def test_bending_back_gives_every_pixel_back_that_stayed_in_the_picture() -> Non
 def test_rows_from_beyond_repeat_the_edge_to_and_fro() -> None:
     rows = np.arange(DEPTH) % 256
     volume = np.tile(rows.astype(np.uint8)[None, :, None], (1, 1, 4))
-    moved = bend(volume, np.full((1, 4), FRAME_FLOOR + 2 * EDGE_ROWS))[0, :, 0]
+    moved = bend(volume, np.full((1, 4), STRAIGHT_ROW + 2 * EDGE_ROWS))[0, :, 0]
     there, back = list(range(EDGE_ROWS)), list(reversed(range(EDGE_ROWS)))
     assert list(moved[: 3 * EDGE_ROWS]) == there + back + there
 
