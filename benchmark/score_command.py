@@ -12,12 +12,14 @@ import click
 from fundus2oct.benchmark.generate_command import SANDBOX_OPTION, generate_named, report_failures
 from fundus2oct.benchmark.phase_options import attest_run, phase_rules, read_moment, split_of
 from fundus2oct.benchmark.progress import say
+from fundus2oct.benchmark.shard import SHARD_OPTION
 from fundus2oct.benchmark.submission_file import SLUG
 from fundus2oct.metrics.errors import BenchError, ExitCode
 
 if TYPE_CHECKING:
     from fundus2oct.benchmark.dataset import Dataset
     from fundus2oct.benchmark.phase_filing import Filing
+    from fundus2oct.benchmark.shard import Shard
     from fundus2oct.benchmark.volume_source import VolumeSource
 
 
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
 @click.argument("target", required=False)
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Dataset folder with truth.")
 @click.option("--split", default="test", show_default=True, help="Split to score.")
+@click.option(
+    "--all",
+    "root",
+    type=click.Path(path_type=Path),
+    help="Score every submission below a folder that has no record yet, instead of one TARGET.",
+)
+@click.option("--jobs", type=click.IntRange(1, 1024), help="With --all: how many at once. [default: what fits]")
+@SHARD_OPTION
 @click.option("--oracle", help="Score an oracle row instead: truth-copy, real-vs-real or truth-blurred.")
 @click.option(
     "--phase",
@@ -63,6 +73,9 @@ def score(
     target: str | None,
     data: Path,
     split: str,
+    root: Path | None,
+    jobs: int | None,
+    shard: Shard | None,
     oracle: str | None,
     phase: str | None,
     received: datetime,
@@ -84,9 +97,13 @@ def score(
     second scoring computes nothing anew. Values per case and per patient stay in the private folder; the public record
     holds aggregates alone. A phase.toml adds dates, a quota for each team, and what is disclosed.
 
+    With --all, each submission is scored by a process of its own, so that one which fails stops no other. Running the
+    command again goes on where it stopped, and so may several at once.
+
     \b
     Example:
       bench score demo/runs/ridge --data demo/data --results demo/results --private demo/private
+      bench score --all submissions --data demo/data --phase phase.toml --jobs 2
     """
     from fundus2oct.benchmark.dataset import read_dataset
     from fundus2oct.benchmark.phase_filing import Filing
@@ -94,9 +111,11 @@ def score(
     from fundus2oct.benchmark.score_files import check_names
     from fundus2oct.benchmark.volume_source import run_source
 
-    if (target is None) == (oracle is None):
-        raise click.UsageError("give either a TARGET or --oracle NAME")
-    dataset, rules = read_dataset(data), phase_rules(phase)
+    if sum(given is not None for given in (target, oracle, root)) != 1:
+        raise click.UsageError("give one of a TARGET, --oracle NAME or --all FOLDER")
+    if root is None and (jobs, shard) != (None, None):
+        raise click.UsageError("--jobs and --shard belong to --all")
+    dataset, rules, given_phase = read_dataset(data), phase_rules(phase), phase
     filing = Filing(results=results, private=private, phase=rules, reason=reason, is_reference=oracle is not None)
     filing.require_reason()
     if rules is not None:
@@ -106,6 +125,12 @@ def score(
             rules.require_open(received)
     phase = phase or split
     check_names(dataset, phase)
+    if root is not None:
+        from fundus2oct.benchmark.score_all_board import make_board, score_folder, shared_options
+
+        options = shared_options(split, given_phase or phase, received, reason=reason, device=device, sandbox=sandbox)
+        board = make_board(dataset, split, phase, seed=seed, runs=runs, filing=filing, options=options)
+        return score_folder(root, board, device=device, jobs=jobs, shard=shard)
     if oracle is not None:
         from fundus2oct.benchmark.oracles import oracle_source
 

@@ -79,7 +79,7 @@ def score_cases(
         collectors: are handed every few cases' volumes as they pass.
     """
     cases = dataset.split(split)
-    reasons = {card.name: reason for card in cards if (reason := _missing_weights(card))}
+    reasons = {card.name: reason for card in cards if (reason := missing_weights(card))}
     usable = [card for card in cards if card.name not in reasons]
     values: dict[str, list[Floats | None]] = {card.name: [] for card in usable if card.level == "case"}
     protocols = [card_protocol(card) for card in usable if card.features] + list(measures)
@@ -201,7 +201,8 @@ def _with_worst(card: MetricCard, values: Sequence[Floats | None]) -> Floats:
     return np.stack([worst if found is None else found for found in values])
 
 
-def _missing_weights(card: MetricCard) -> str | None:
+def missing_weights(card: MetricCard) -> str | None:
+    """Why a metric cannot be computed here: weights that are not installed; None where it can."""
     if card.weights is None:
         return None
     from fundus2oct.metrics import weight_registry

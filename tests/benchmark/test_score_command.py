@@ -219,8 +219,8 @@ def test_truth_is_needed_to_score_and_said_so(score: Scorer, small_copy: Dataset
 
 
 WRONG: dict[str, tuple[list[str], int, str]] = {
-    "nothing to score": ([], 2, "TARGET or --oracle"),
-    "two things to score": (["ridge", "--oracle", "truth-copy"], 2, "TARGET or --oracle"),
+    "nothing to score": ([], 2, "TARGET, --oracle"),
+    "two things to score": (["ridge", "--oracle", "truth-copy"], 2, "TARGET, --oracle"),
     "unknown oracle": (["--oracle", "delphi"], 3, "E_ORACLE"),
     "unknown generator": (["rigde"], 3, "did you mean ridge"),
     "no such archive": (["nowhere.zip"], 3, "E_MISSING"),

@@ -1,0 +1,70 @@
+"""`bench score --all` from its options to its exit code: one board, the submissions below a folder, a task for each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from fundus2oct.benchmark import scoring
+from fundus2oct.benchmark.dataset import Dataset
+from fundus2oct.benchmark.generate_command import choose_device
+from fundus2oct.benchmark.phase_filing import Filing
+from fundus2oct.benchmark.score_all import default_jobs, score_all, visible_gpus
+from fundus2oct.benchmark.score_all_list import HandedIn, find_submissions
+from fundus2oct.benchmark.score_all_table import report, shown
+from fundus2oct.benchmark.score_all_task import Board, Outcome, Task
+from fundus2oct.benchmark.shard import Shard
+from fundus2oct.benchmark.value_cache import make_private_folder
+from fundus2oct.metrics import catalogue
+from fundus2oct.metrics.errors import ExitCode
+
+
+def make_board(
+    dataset: Dataset, split: str, phase: str, *, seed: int, runs: Path, filing: Filing, options: tuple[str, ...]
+) -> Board:
+    """What every submission is scored on; paths are made absolute, for workers elsewhere."""
+    return Board(
+        data=dataset.folder.resolve(),
+        name=dataset.name,
+        version=dataset.version,
+        inputs_hash=dataset.inputs_hash(split),
+        truth_hash=dataset.truth_hash(split),
+        phase=phase,
+        seed=seed,
+        metric_versions={card.name: card.version for card in catalogue.CARDS},
+        computable=frozenset(card.name for card in catalogue.CARDS if scoring.missing_weights(card) is None),
+        runs=runs.resolve(),
+        private=filing.private.resolve(),
+        results=filing.results.resolve(),
+        options=options,
+    )
+
+
+def shared_options(
+    split: str, phase: str, received: datetime, *, reason: str, device: str, sandbox: str
+) -> tuple[str, ...]:
+    """Arguments of `bench score` that are the same for every submission."""
+    place = str(Path(phase).resolve()) if phase.endswith(".toml") else phase
+    fixed = ("--split", split, "--phase", place, "--received", received.isoformat(), "--sandbox", sandbox)
+    return (*fixed, "--device", choose_device(device), *(("--reason", reason) if reason else ()))
+
+
+def score_folder(root: Path, board: Board, *, device: str, jobs: int | None, shard: Shard | None) -> ExitCode:
+    """Score what was handed in below a folder, show how far it is, and say what has no record.
+
+    Raises:
+        BenchError: E_MISSING, E_EMPTY or E_DUPLICATE before anything is run.
+    """
+    found = find_submissions(root, shard)
+    tasks = [Task(one.name, one.folder.resolve(), board) for one in found if one.error is None]
+    broken = [_broken(one) for one in found if one.error is not None]
+    gpus = visible_gpus() if choose_device(device) == "cuda" else []
+    make_private_folder(board.private)
+    with shown(tasks) as tell:
+        outcomes = score_all(tasks, jobs=jobs or default_jobs(choose_device(device), gpus), gpus=gpus, tell=tell)
+    return report([*outcomes, *broken])
+
+
+def _broken(one: HandedIn) -> Outcome:
+    code = "" if one.error is None else one.error.code
+    return Outcome(name=one.name, state="failed", code=code, fix=f"run `bench check {one.folder}`")
