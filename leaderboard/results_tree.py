@@ -26,6 +26,7 @@ from fundus2oct.benchmark.result_file import CASES_NAME, RESULT_NAME, Result, li
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.team_file import Team, read_teams, team_of
 from fundus2oct.benchmark.timing_file import TIMING_NAME, Timing, read_timing
+from fundus2oct.leaderboard.record_chain import chain_problems
 from fundus2oct.leaderboard.safe_text import visible_everywhere
 from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError, BenchErrors
@@ -169,17 +170,19 @@ def _visible_files(folder: Path) -> list[Path]:
 
 def _read_entry(phase_folder: Path, teams: tuple[Team, ...]) -> Entry:
     problems = [_unknown_file(path) for path in _visible_files(phase_folder) if not _is_known(path)]
-    records: list[Record] = []
+    records: dict[Path, Record] = {}
     for path in list_records(phase_folder):
         try:
-            records.append(_read_record(path, phase_folder))
+            records[path] = _read_record(path, phase_folder)
         except BenchError as error:
             problems.append(error)
+    if not problems:
+        problems += chain_problems({path: record.result for path, record in records.items()}, phase_folder)
     if problems:
         raise BenchErrors(problems, where=phase_folder)
-    submission, method_folder = _read_texts(phase_folder, records[-1].result), phase_folder.parent.parent.parent
-    changes = read_status(method_folder)
-    return Entry(submission=submission, records=tuple(records), changes=changes, team=team_of(submission.team, teams))
+    history = tuple(records.values())
+    submission, changes = _read_texts(phase_folder, history[-1].result), read_status(phase_folder.parent.parent.parent)
+    return Entry(submission=submission, records=history, changes=changes, team=team_of(submission.team, teams))
 
 
 def _is_known(path: Path) -> bool:

@@ -13,6 +13,7 @@ from fundus2oct.benchmark.result_file import publish_result
 from fundus2oct.benchmark.submission_file import Submission, write_submission
 from fundus2oct.leaderboard.results_tree import read_entries
 from fundus2oct.metrics import catalogue
+from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError, BenchErrors
 
 MakeResult = Callable[..., dict]
@@ -51,6 +52,24 @@ def test_hidden_files_among_the_records_do_not_matter(tmp_path: Path, result: Ma
     path = publish_result(result("a", 1.0), tmp_path)
     path.with_name(".DS_Store").write_bytes(b"\0")
     assert len(read_entries(tmp_path)) == 1
+
+
+def test_a_record_taken_out_of_the_history_is_missed(tmp_path: Path, result: MakeResult) -> None:
+    paths = [publish_result(result("a", value), tmp_path) for value in (3.0, 2.0, 1.0)]
+    assert len(read_entries(tmp_path)[0].records) == 3
+    paths[1].unlink()
+    with pytest.raises(BenchError, match=r"E_RECORD: a record was removed .* found: none with number 0002"):
+        read_entries(tmp_path)
+
+
+def test_what_replaces_a_record_must_name_one_that_is_there(tmp_path: Path, result: MakeResult) -> None:
+    first = publish_result(result("a", 3.0), tmp_path)
+    replaced = {"record": first.stem, "sha256": sha256_file(first), "reason": "a metric was mended"}
+    publish_result(result("a", 2.0) | {"supersedes": replaced}, tmp_path)
+    assert len(read_entries(tmp_path)[0].records) == 2
+    publish_result(result("a", 1.0) | {"supersedes": replaced | {"sha256": "0" * 64}}, tmp_path)
+    with pytest.raises(BenchError, match="E_RECORD: the record that it replaces is not there as it was"):
+        read_entries(tmp_path)
 
 
 def test_a_record_changed_after_it_was_filed_is_refused(tmp_path: Path, result: MakeResult) -> None:
