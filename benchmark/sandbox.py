@@ -69,7 +69,7 @@ class Launch:
         folder: the submission's folder as the worker sees it.
         import_paths: as the worker sees them.
         device: as the worker calls it.
-        scratch: a private folder to be removed after the worker's end.
+        scratch: a private folder, to be removed after the worker's end if its launcher has not.
         sweeps: whether the program ends all that the worker left behind when it gets SIGTERM.
     """
 

@@ -14,6 +14,7 @@ import ctypes
 import json
 import os
 import resource
+import shutil
 import signal
 import struct
 import sys
@@ -47,12 +48,18 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> None:
-    """Read the wishes, start the worker behind walls, wait for it, sweep, and end as it ended."""
-    signal.signal(signal.SIGTERM, _sweep_and_end)
+    """Read the wishes, start the worker behind walls, wait for it, sweep, remove its folder, end as it ended."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with os.fdopen(int(sys.argv[1]), "rb") as pipe:
         wishes = json.load(pipe)
+
+    def end(code: int) -> NoReturn:
+        sweep()
+        shutil.rmtree(wishes["folder"], ignore_errors=True)
+        os._exit(code)
+
+    signal.signal(signal.SIGTERM, lambda number, frame: end(128 + number))
     worker = os.fork()
     if worker == 0:
         _become_worker(wishes, [*wishes["command"], *sys.argv[2:]])
@@ -64,14 +71,8 @@ def main() -> None:
         while (ended := os.waitpid(-1, 0))[0] != worker:
             pass
         status = ended[1]
-    sweep()
     code = os.waitstatus_to_exitcode(status)
-    os._exit(code if code >= 0 else 128 - code)
-
-
-def _sweep_and_end(number: int, frame: Any) -> NoReturn:
-    sweep()
-    os._exit(128 + number)
+    end(code if code >= 0 else 128 - code)
 
 
 def sweep() -> None:

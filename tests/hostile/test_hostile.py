@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -233,3 +234,46 @@ def test_an_attack_is_held_and_costs_at_most_its_own_case(
     volume = neighbour.generate(FUNDUS, eye="R", seed=7).volume
     assert volume is not None
     assert np.array_equal(volume, speckle(7))
+
+
+HARNESS = """
+import sys
+import numpy as np
+from pathlib import Path
+from fundus2oct.benchmark.worker_process import WorkerProcess
+from fundus2oct.benchmark.worker_setup import WorkerSetup
+
+folder = Path(sys.argv[1])
+setup = WorkerSetup(
+    target="generator:make_generator", folder=folder, import_paths=(str(folder),), isolation=sys.argv[2]
+)
+with WorkerProcess(setup, folder.parent / "log") as process:
+    process.generate(np.zeros((240, 240, 3), np.uint8), eye="R", seed=1)
+"""
+LASTING = """
+from attack import TARGETS, carry_token, generator_that
+import os, time
+
+def attack():
+    if os.fork() == 0:
+        os.setsid()
+    carry_token()
+    time.sleep(60)
+
+make_generator = generator_that(attack)
+"""
+
+
+def test_nothing_survives_a_harness_that_was_killed(walls: Isolation, tmp_path: Path) -> None:
+    token, folder = secrets.token_hex(7), tmp_path / "generator"
+    folder.mkdir()
+    shutil.copy(HERE / "attack.py", folder)
+    (folder / "generator.py").write_text(LASTING, encoding="utf-8")
+    (folder / "targets.json").write_text(json.dumps({"token": token}), encoding="utf-8")
+    command, place = [sys.executable, "-c", HARNESS, str(folder), walls], tmp_path / "tmp"
+    place.mkdir()
+    with subprocess.Popen(command, env=os.environ | {"TMPDIR": str(place)}) as harness:
+        assert wait_for(lambda: len(survivors(token)) == 2, seconds=30)
+        harness.kill()
+    assert wait_for(lambda: survivors(token) == [])
+    assert wait_for(lambda: list(place.iterdir()) == [])
