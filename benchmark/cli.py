@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "try": ("fundus2oct.benchmark.try_command:try_", "Rehearse an organiser's run of a submission."),
     "train": ("fundus2oct.baselines.train_command:train", "Fit a reference generator."),
     "generate": ("fundus2oct.benchmark.generate_command:generate", "Run a generator over a split."),
+    "merge": ("fundus2oct.benchmark.merge_command:merge", "Put the shards of a run together."),
     "score": ("fundus2oct.benchmark.score_command:score", "Score a generator, a run, an archive or an oracle."),
     "compare": ("fundus2oct.benchmark.compare_command:compare", "Compare entries: differences, ranks, tiers."),
     "verify": ("fundus2oct.benchmark.verify_command:verify", "Reproduce a filed record, check its signature."),

@@ -11,6 +11,7 @@ import click
 
 from fundus2oct.benchmark import failure_policy
 from fundus2oct.benchmark.progress import say
+from fundus2oct.benchmark.shard import SHARD_OPTION, Shard
 from fundus2oct.benchmark.worker_setup import CHOICES
 from fundus2oct.metrics.errors import ExitCode
 
@@ -56,16 +57,16 @@ def require_number(value: float | None) -> float | None:
 @BATCH_OPTION
 @click.option(
     "--case-seconds",
-    show_default="600, or what --limits says",
     type=click.FloatRange(min=0, min_open=True, max=MAX_CASE_SECONDS),
     callback=lambda context, option, value: require_number(value),
-    help="Wall-clock limit for one case.",
+    help="Wall-clock limit for one case; 600 unless --limits says otherwise.",
 )
 @click.option(
     "--limits",
     type=click.Path(path_type=Path),
     help="TOML file with other limits, such as memory_bytes; docs/sandbox.md lists them.",
 )
+@SHARD_OPTION
 def generate(
     generator: str,
     data: Path,
@@ -79,6 +80,7 @@ def generate(
     batch: int,
     case_seconds: float | None,
     limits: Path | None,
+    shard: Shard | None,
 ) -> ExitCode:
     """Generate the OCT volume of every case of a split.
 
@@ -106,9 +108,11 @@ def generate(
         batch=batch,
         case_seconds=case_seconds,
         limits=limits,
+        shard=shard,
     )
     click.echo(run_folder)
-    say(f"next: bench score {run_folder} --data {data} --split {split}")
+    merging = f"bench merge {run_folder}, once all shards are there"
+    say(f"next: {merging if shard else f'bench score {run_folder} --data {data} --split {split}'}")
     return report_failures(summary)
 
 
@@ -126,6 +130,7 @@ def generate_named(
     batch: int = 1,
     case_seconds: float | None = None,
     limits: Path | None = None,
+    shard: Shard | None = None,
     runs: Path = Path("runs"),
 ) -> tuple[Path, dict[str, Any]]:
     """Find a generator, run it over a split, and return the run's folder and `run.json`."""
@@ -148,6 +153,7 @@ def generate_named(
         limits=chosen if case_seconds is None else replace(chosen, case_seconds=case_seconds),
         fresh_process=fresh_process,
         batch=batch,
+        shard=shard,
     )
     return run_folder, summary
 

@@ -18,6 +18,8 @@ from fundus2oct.benchmark.generator_reference import GeneratorReference
 from fundus2oct.benchmark.progress import progress
 from fundus2oct.benchmark.run_folder import RunFolder, case_seed, make_plan
 from fundus2oct.benchmark.sandbox_limits import Limits
+from fundus2oct.benchmark.shard import Shard
+from fundus2oct.benchmark.shard_merge import shard_folder, shard_plan
 from fundus2oct.benchmark.steps import step
 from fundus2oct.benchmark.worker_process import Answer, Photograph, WorkerProcess
 from fundus2oct.benchmark.worker_setup import Isolation, WorkerSetup
@@ -48,6 +50,7 @@ def generate_run(
     limits: Limits | None = None,
     fresh_process: bool = False,
     batch: int = 1,
+    shard: Shard | None = None,
 ) -> dict[str, Any]:
     """Generate the volume of every case of a split into a run's folder, resuming what an earlier call left.
 
@@ -62,6 +65,7 @@ def generate_run(
         limits: how much of everything it may take.
         fresh_process: start a worker for each question instead of one for the run.
         batch: photographs handed over at once; more than one only to a submission that declares it.
+        shard: generate this share alone, into a folder of its own below ``folder``; `shard_merge` puts them together.
 
     Returns:
         the content of `run.json`.
@@ -89,6 +93,8 @@ def generate_run(
         limits=vars(limits),
         versions=package_versions(),
     )
+    if shard is not None:
+        folder, plan = shard_folder(folder, shard), shard_plan(plan, shard)
     setup = WorkerSetup(
         target=reference.target,
         folder=reference.folder,

@@ -184,6 +184,9 @@ def _run_folder(
     from fundus2oct.benchmark.run_folder import RunFolder
 
     path = Path(target)
+    if (path / "shards").is_dir() and not (path / "run.json").exists():
+        what, fix = "the shards of this run are not merged", f"bench merge {path}"
+        raise BenchError("E_INCOMPLETE", what, where=path, fix=fix)
     if _is_run(target):
         return path, report_failures(RunFolder(path).summary())
     if path.suffix.lower() == ".zip" or is_picture_folder(path):

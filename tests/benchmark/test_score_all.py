@@ -283,6 +283,18 @@ def test_killed_at_once_or_twice_at_once_every_submission_is_scored_once(
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
+def test_killed_after_the_first_submission_it_goes_on_with_the_second(
+    root: Path, small: Dataset, tmp_path: Path
+) -> None:
+    shutil.rmtree(root / "bad")
+    killed = start(call(root, small.folder, tmp_path), BENCH_KILL_AT="submission done")
+    killed.communicate(timeout=300)
+    assert (killed.returncode, records(tmp_path)) == (-9, ["c"])
+    resumed = start(call(root, small.folder, tmp_path))
+    out, _ = resumed.communicate(timeout=300)
+    assert (resumed.returncode, records(tmp_path), len(out.splitlines())) == (0, ["a", "c"], 2)
+
+
 def test_an_interrupted_call_ends_its_scorers_and_says_how_to_go_on(root: Path, small: Dataset, tmp_path: Path) -> None:
     write_plugin(root / "a", "time.sleep(60)", method="a")
     process = start(call(root, small.folder, tmp_path))
