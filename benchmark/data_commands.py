@@ -40,7 +40,7 @@ def data() -> None:
     type=click.Choice(["tiny", "trial", "mini", "v1"]),
     default="mini",
     show_default=True,
-    help="Size of the cohort: 7, 10, 144 or 1,000 eyes.",
+    help="Size of the cohort: 7, 8, 144 or 1,000 eyes.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed gives another cohort.")
 @click.option("--workers", type=click.IntRange(1), help="Processes to use; the result does not depend on it.")

@@ -14,15 +14,13 @@ from pathlib import Path
 
 from fundus2oct.benchmark.checkpoint_file import LFS_POINTER, PICKLED_SUFFIXES, is_lfs_pointer
 from fundus2oct.benchmark.generator_reference import MAX_FOLDER_BYTES, UNHASHED
+from fundus2oct.benchmark.sandbox_view import MAX_ENTRIES
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError
 
 LARGE_BYTES = 2**20
 """From this size on a file must stand in the table weights, so that everybody runs the same one."""
-
-MAX_TOP_ENTRIES = 256
-"""Files and folders at the top: each is a mount in the sandbox."""
 
 TAKEN_NAMES = frozenset({*sys.stdlib_module_names, "numpy", "torch"})
 
@@ -72,9 +70,9 @@ def tree_problems(folder: Path, submission: Submission | None) -> list[BenchErro
             BenchError("E_SIZE", "the folder is too large", where=folder, expected=expected, found=str(size))
         )
     n_entries = sum(1 for path in folder.iterdir() if not UNHASHED.fullmatch(path.name))
-    if n_entries > MAX_TOP_ENTRIES:
+    if n_entries > MAX_ENTRIES:
         what, fix = "too many files at the top of the folder", "put them into a sub-folder"
-        expected = f"at most {MAX_TOP_ENTRIES}"
+        expected = f"at most {MAX_ENTRIES}"
         problems.append(BenchError("E_EXTRA", what, where=folder, expected=expected, found=str(n_entries), fix=fix))
     return problems
 

@@ -1,4 +1,4 @@
-"""A rehearsal of what an organiser does with a submission: the same sandbox, limits and scorer, on ten synthetic eyes.
+"""A rehearsal of what an organiser does with a submission: its sandbox, limits and scorer, on eight synthetic eyes.
 
 The eyes, what the scorer computes of them, and two reference rows are made once and kept in the cache folder. Shown by
 `try_command`; nothing of it is a result.
@@ -92,7 +92,7 @@ def trial_folder() -> Path:
 
 
 def trial_dataset() -> Dataset:
-    """Ten synthetic eyes, four for training and six for testing, made at the first call."""
+    """Eight synthetic eyes, four for training and four for testing, made at the first call."""
     folder = trial_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "data.lock"):

@@ -47,7 +47,7 @@ def try_(
     data: Path | None,
     split: str,
 ) -> ExitCode:
-    """Rehearse an organiser's run: the real sandbox and the real scorer, on ten synthetic eyes.
+    """Rehearse an organiser's run: the real sandbox and the real scorer, on eight synthetic eyes.
 
     PATH is a submission's folder; it is checked first. Two cases are drawn twice, to see whether equal seeds give equal
     volumes, and with each other's photographs, to see whether the photograph is used. The eyes and two reference rows
@@ -151,7 +151,7 @@ def _verdict(path: Path, trial: Trial, conditions: Conditions) -> ExitCode:
         what = "the same seed gave other volumes: `bench verify` would find a mismatch"
         raise BenchError("E_MISMATCH", what, where=path, fix=fix, exit_code=ExitCode.VERIFICATION_MISMATCH)
     if status is ExitCode.OK:
-        say("the numbers are of six synthetic eyes: they test the path, not the model")
+        say("the numbers are of four synthetic eyes: they test the path, not the model")
         say(f"next: hand in {path}; the organiser types  bench score {path} --data DATA")
     return status
 

@@ -20,7 +20,7 @@ PHANTOM_VERSION: Final = "1"
 
 PROFILES: Final[dict[str, dict[str, int]]] = {
     "tiny": {"train": 4, "val": 1, "test": 2},
-    "trial": {"train": 4, "val": 0, "test": 6},
+    "trial": {"train": 4, "val": 0, "test": 4},
     "mini": {"train": 96, "val": 16, "test": 32},
     "v1": {"train": 640, "val": 96, "test": 264},
 }
