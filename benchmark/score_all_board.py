@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 
 from fundus2oct.benchmark import scoring
+from fundus2oct.benchmark.cluster import open_client, score_on_cluster
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.generate_command import choose_device
 from fundus2oct.benchmark.phase_filing import Filing
@@ -49,19 +51,27 @@ def shared_options(
     return (*fixed, "--device", choose_device(device), *(("--reason", reason) if reason else ()))
 
 
-def score_folder(root: Path, board: Board, *, device: str, jobs: int | None, shard: Shard | None) -> ExitCode:
+def score_folder(
+    root: Path, board: Board, *, device: str, jobs: int | None, shard: Shard | None, cluster: str | None = None
+) -> ExitCode:
     """Score what was handed in below a folder, show how far it is, and say what has no record.
 
     Raises:
-        BenchError: E_MISSING, E_EMPTY or E_DUPLICATE before anything is run.
+        BenchError: E_MISSING, E_EMPTY or E_DUPLICATE before anything is run; what `cluster.open_client` raises.
     """
     found = find_submissions(root, shard)
     tasks = [Task(one.name, one.folder.resolve(), board) for one in found if one.error is None]
     broken = [_broken(one) for one in found if one.error is not None]
     gpus = visible_gpus() if choose_device(device) == "cuda" else []
+    jobs = jobs or default_jobs(choose_device(device), gpus)
     make_private_folder(board.private)
-    with shown(tasks) as tell:
-        outcomes = score_all(tasks, jobs=jobs or default_jobs(choose_device(device), gpus), gpus=gpus, tell=tell)
+    with contextlib.ExitStack() as opened:
+        client = None if cluster is None else opened.enter_context(open_client(cluster, jobs))
+        tell = opened.enter_context(shown(tasks))
+        if client is None:
+            outcomes = score_all(tasks, jobs=jobs, gpus=gpus, tell=tell)
+        else:
+            outcomes = score_on_cluster(tasks, client, tell=tell)
     return report([*outcomes, *broken])
 
 

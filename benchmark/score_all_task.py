@@ -7,6 +7,7 @@ process nor the one started here but in the sandbox that `bench score` puts arou
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fundus2oct.benchmark.progress import say
 from fundus2oct.benchmark.result_file import list_records, read_result
 from fundus2oct.benchmark.value_cache import make_private_folder
 from fundus2oct.metrics.durable_file import sha256_file
@@ -178,6 +180,8 @@ def content_digest(folder: Path) -> tuple[str, bool]:
 def current_record(name: str, digest: str, board: Board, *, images: bool = False) -> Path | None:
     """The newest record of a submission as it is now, on this board with these metrics; None where it is to be scored.
 
+    Damaged records are set aside.
+
     Args:
         name: ``team/method``.
         digest: what `content_digest` found.
@@ -186,11 +190,21 @@ def current_record(name: str, digest: str, board: Board, *, images: bool = False
     """
     wanted = {"generator_hash": digest, "seed": None if images else board.seed}
     folder = board.results / name / "results" / f"{board.name}-{board.version}" / board.phase
-    for path in reversed(list_records(folder)):
+    for path in reversed([path for path in list_records(folder) if not _set_aside(path)]):
         result = read_result(path)
         if all(result["run"][key] == value for key, value in wanted.items()) and _is_current(result, board):
             return path
     return None
+
+
+def _set_aside(path: Path) -> bool:
+    """Rename a record to ``*.corrupt`` unless it has the bytes that its name tells of; it is then scored again."""
+    if sha256_file(path)[:8] == path.stem.split("-")[1]:
+        return False
+    with contextlib.suppress(FileNotFoundError):  # another process was quicker
+        path.replace(path.with_suffix(".corrupt"))
+    say(f"a damaged record was set aside: {path}")
+    return True
 
 
 def _is_current(result: Mapping[str, Any], board: Board) -> bool:

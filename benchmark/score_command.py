@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("--jobs", type=click.IntRange(1, 1024), help="With --all: how many at once. [default: what fits]")
 @SHARD_OPTION
+@click.option("--cluster", help="With --all: Dask workers do it: local, tcp://host:port, tls://... or a slurm.toml.")
 @click.option("--oracle", help="Score an oracle row instead: truth-copy, real-vs-real or truth-blurred.")
 @click.option(
     "--phase",
@@ -76,6 +77,7 @@ def score(
     root: Path | None,
     jobs: int | None,
     shard: Shard | None,
+    cluster: str | None,
     oracle: str | None,
     phase: str | None,
     received: datetime,
@@ -104,6 +106,7 @@ def score(
     Example:
       bench score demo/runs/ridge --data demo/data --results demo/results --private demo/private
       bench score --all submissions --data demo/data --phase phase.toml --jobs 2
+      bench score --all submissions --data demo/data --cluster local
     """
     from fundus2oct.benchmark.dataset import read_dataset
     from fundus2oct.benchmark.phase_filing import Filing
@@ -113,8 +116,8 @@ def score(
 
     if sum(given is not None for given in (target, oracle, root)) != 1:
         raise click.UsageError("give one of a TARGET, --oracle NAME or --all FOLDER")
-    if root is None and (jobs, shard) != (None, None):
-        raise click.UsageError("--jobs and --shard belong to --all")
+    if root is None and (jobs, shard, cluster) != (None, None, None):
+        raise click.UsageError("--jobs, --shard and --cluster belong to --all")
     dataset, rules, given_phase = read_dataset(data), phase_rules(phase), phase
     filing = Filing(results=results, private=private, phase=rules, reason=reason, is_reference=oracle is not None)
     filing.require_reason()
@@ -130,7 +133,7 @@ def score(
 
         options = shared_options(split, given_phase or phase, received, reason=reason, device=device, sandbox=sandbox)
         board = make_board(dataset, split, phase, seed=seed, runs=runs, filing=filing, options=options)
-        return score_folder(root, board, device=device, jobs=jobs, shard=shard)
+        return score_folder(root, board, device=device, jobs=jobs, shard=shard, cluster=cluster)
     if oracle is not None:
         from fundus2oct.benchmark.oracles import oracle_source
 

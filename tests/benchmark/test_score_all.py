@@ -102,6 +102,21 @@ def test_what_has_a_record_is_not_scored_again_until_its_code_changes(
     assert records(tmp_path) == ["a", "a", "c"]
 
 
+def test_a_flipped_byte_in_a_record_is_noticed_and_the_record_filed_anew(
+    root: Path, small: Dataset, tmp_path: Path, scorings: Scorings
+) -> None:
+    for name in ("bad", "c"):
+        shutil.rmtree(root / name)
+    cli.run(call(root, small.folder, tmp_path))
+    (path,) = (tmp_path / "results").rglob("0001-????????.json")
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"toy", b"tox", 1))
+    assert cli.run(call(root, small.folder, tmp_path)) == 0
+    assert path.read_bytes() == whole
+    assert path.with_suffix(".corrupt").read_bytes() != whole
+    assert scorings.names == ["a", "a"]
+
+
 def test_another_metric_version_or_seed_is_scored_again(
     root: Path, small: Dataset, tmp_path: Path, scorings: Scorings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
