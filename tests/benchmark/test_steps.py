@@ -37,8 +37,8 @@ SCORE_STEPS = [
     "submission.toml written",
     "record published",
 ]
-ELSEWHERE = ["case merged", "submission done"]
-"""Killed at in test_shard_merge.py and test_score_all.py."""
+ELSEWHERE = ["case merged", "shard entered", "submission done"]
+"""Killed at in test_shard_merge.py, test_feature_ledger.py and test_score_all.py."""
 
 
 @pytest.fixture(scope="module", autouse=True)
