@@ -9,7 +9,7 @@ first two learn from B-scans without photographs too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from fundus2oct.baselines.networks.autoencoder import Autoencoder, AutoencoderConfig, autoencoder_loss
+from fundus2oct.baselines.networks.case_noise import batch_noise
 from fundus2oct.baselines.networks.conditioning import ConditioningConfig
 from fundus2oct.baselines.networks.denoiser import DenoiserConfig
 from fundus2oct.baselines.networks.diffusion import DiffusionConfig, SamplingConfig
@@ -26,6 +27,7 @@ from fundus2oct.baselines.networks.pix2pix3d import (
     discriminator_loss,
     generator_loss,
 )
+from fundus2oct.baselines.networks.pixel_noise import PixelNoise
 from fundus2oct.baselines.networks.posture import measured_posture
 from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
@@ -40,6 +42,8 @@ from fundus2oct.benchmark.generator import Generator
 from fundus2oct.metrics.scan_geometry import N_BSCANS
 
 AUTOENCODER, SLICES, VOLUMES = "autoencoder", "slices", "volumes"
+PIXEL_DRAW = 2_000_000
+"""Number of the stream of noise for pixels; sampling steps count from 0."""
 MIN_SPREAD = 0.01
 """Of latents of unit scale: where training latents are nearly equal, what is drawn is nearly that, too."""
 ENCODED_AT_ONCE = 8
@@ -77,6 +81,8 @@ class LdmSettings:
         sampling: how latents are drawn.
         standardised: whether diffusion works on the difference to the mean training latents, place by place, in units
             of its standard deviation; what is common to all eyes need not be learned then.
+        drawn_pixels: whether pixels are drawn from the decoder's distribution (`baselines.networks.pixel_noise`); else
+            they are its mean, which has no speckle where no discriminator asks for it.
         photograph_dropped: chance that training takes the photograph away, for guidance.
         encoder_weights: checkpoint of the fundus encoder's backbone; empty for none.
     """
@@ -93,6 +99,7 @@ class LdmSettings:
     diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     standardised: bool = False
+    drawn_pixels: bool = False
     photograph_dropped: float = 0.1
     encoder_weights: str = ""
 
@@ -166,6 +173,7 @@ class LdmNetworks(nn.Module):
         super().__init__()
         self.posture = measured_posture(settings.data.straightened)
         self.autoencoder = Autoencoder(settings.autoencoder).requires_grad_(False)
+        self.pixel_noise = PixelNoise() if settings.drawn_pixels else None
         self.diffusion = DiffusionNetworks(
             _denoiser(settings, with_photograph),
             settings.diffusion,
@@ -191,7 +199,11 @@ class LdmNetworks(nn.Module):
     def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
         """Volumes for (b, 3, S, S) and (b, 6, 3, k, w), with a seed an eye: (b, 6, 1, h, w)."""
         latents = self.diffusion.draw(fundus, strips, seeds) * self.spread + self.mean
-        return self.autoencoder.decode(self.autoencoder.from_unit(latents))
+        decoded = self.autoencoder.decode(self.autoencoder.from_unit(latents))
+        if self.pixel_noise is None:
+            return decoded
+        noise = torch.from_numpy(batch_noise(seeds, tuple(decoded.shape[1:]), draw=PIXEL_DRAW))
+        return torch.as_tensor(self.pixel_noise(decoded, noise.to(decoded.device)))
 
 
 def _denoiser(settings: LdmSettings, with_photograph: bool) -> DenoiserConfig:
@@ -242,6 +254,14 @@ def _latents(autoencoder: Autoencoder, eyes: EyeTensors) -> tuple[Tensor, Tensor
     return mean.reshape(shape), spread.reshape(shape)
 
 
+@torch.no_grad()
+def _decoded_pairs(autoencoder: Autoencoder, eyes: EyeTensors) -> Iterator[tuple[Tensor, Tensor]]:
+    """Real and decoded volumes of all eyes, some at a time."""
+    for volumes in torch.split(eyes.volume[0], ENCODED_AT_ONCE):
+        real = as_network_values(volumes).unsqueeze(2)
+        yield real, autoencoder(real)[0]
+
+
 def stages(settings: LdmSettings) -> Sequence[Stage]:
     """Autoencoder, single B-scans, volumes."""
 
@@ -260,6 +280,8 @@ def stages(settings: LdmSettings) -> Sequence[Stage]:
         if settings.encoder_weights:
             load_encoder(networks.diffusion.denoiser.fundus_encoder, settings.encoder_weights)
         _take_autoencoder(networks, learned, eyes)
+        if networks.pixel_noise is not None:
+            networks.pixel_noise.measure(_decoded_pairs(networks.autoencoder, eyes))
         if started := _below(learned, "diffusion.denoiser.unet."):
             networks.diffusion.denoiser.unet.load_stage1(started)
         return LatentTask(networks, eyes, standardised=settings.standardised)
