@@ -29,6 +29,7 @@ from fundus2oct.baselines.networks.pix2pix3d import (
 )
 from fundus2oct.baselines.networks.pixel_noise import PixelNoise
 from fundus2oct.baselines.networks.posture import measured_posture
+from fundus2oct.baselines.training.checkpoint import check_weights, read_model
 from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
 from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors, as_network_values
@@ -73,6 +74,8 @@ class LdmSettings:
         data, conditioning, train: as for every learned method.
         shares: the stages' parts of the budget.
         autoencoder: shape of the autoencoder; its channels of the latent are those of the denoiser.
+        autoencoder_weights: folder of a trained `ldm` whose autoencoder is taken over; its stage is left out then, and
+            the other stages keep their own parts of the budget. Empty trains one.
         kl_weight: weight of the divergence in the autoencoder's loss.
         adversarial_weight: weight of the adversarial term in it; 0 trains no discriminator.
         discriminator: shape of that discriminator; it sees no photograph.
@@ -92,6 +95,7 @@ class LdmSettings:
     conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
     shares: LdmShares = field(default_factory=LdmShares)
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    autoencoder_weights: str = ""
     kl_weight: float = 1e-6
     adversarial_weight: float = 0.0
     discriminator: PatchDiscriminatorConfig = field(default_factory=PatchDiscriminatorConfig)
@@ -270,7 +274,7 @@ def stages(settings: LdmSettings) -> Sequence[Stage]:
 
     def slices(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
         networks = LdmNetworks(settings, with_photograph=False)
-        _take_autoencoder(networks, learned, eyes)
+        _take_autoencoder(networks, learned, eyes, settings)
         return LatentTask(networks, eyes, standardised=settings.standardised)
 
     def volumes(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
@@ -279,7 +283,7 @@ def stages(settings: LdmSettings) -> Sequence[Stage]:
         measure_photographs(networks, eyes)
         if settings.encoder_weights:
             load_encoder(networks.diffusion.denoiser.fundus_encoder, settings.encoder_weights)
-        _take_autoencoder(networks, learned, eyes)
+        _take_autoencoder(networks, learned, eyes, settings)
         if networks.pixel_noise is not None:
             networks.pixel_noise.measure(_decoded_pairs(networks.autoencoder, eyes))
         if started := _below(learned, "diffusion.denoiser.unet."):
@@ -292,11 +296,20 @@ def stages(settings: LdmSettings) -> Sequence[Stage]:
         Stage(SLICES, shares.slices, slices, shows="drawn without a photograph", takes_unpaired=True),
         Stage(VOLUMES, shares.volumes, volumes),
     )
-    return tuple(stage for stage in every if stage.share)
+    left_out = AUTOENCODER if settings.autoencoder_weights else ""
+    return tuple(stage for stage in every if stage.share and stage.name != left_out)
 
 
-def _take_autoencoder(networks: LdmNetworks, learned: Mapping[str, Tensor], eyes: EyeTensors) -> None:
+def _take_autoencoder(
+    networks: LdmNetworks, learned: Mapping[str, Tensor], eyes: EyeTensors, settings: LdmSettings
+) -> None:
     """Take over the autoencoder; its latents' scale is measured on these eyes where no stage before has done so."""
+    if not learned:
+        folder = Path(settings.autoencoder_weights)
+        learned = {
+            name: tensor for name, tensor in read_model(folder, method="ldm").items() if "diffusion." not in name
+        }
+        check_weights(networks.autoencoder, _below(learned, f"{AUTOENCODER}."), where=folder)
     networks.to(eyes.volume.device).autoencoder.load_state_dict(_below(learned, f"{AUTOENCODER}."))
     if not _below(learned, "diffusion."):
         volumes = torch.split(eyes.volume[0], ENCODED_AT_ONCE)

@@ -42,7 +42,7 @@ SHEETS = Path("docs/samples")
 
 @dataclass(frozen=True)
 class Ablation:
-    """`ldm` with one thing changed, at the same budget.
+    """`ldm` with one thing changed, on the autoencoder of the plain row and with the same steps after it.
 
     Attributes:
         name: what is changed, as part of the row's name.
@@ -87,12 +87,14 @@ class Row:
         name: its name on the board.
         title: an addition to the method's title; empty for none.
         overrides: what `--set` is given.
+        autoencoder_of: the row whose autoencoder it shares; empty for none.
     """
 
     method: str
     name: str
     title: str = ""
     overrides: tuple[str, ...] = ()
+    autoencoder_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,9 @@ class Plan:
         for method in METHODS:
             yield from self._row(method.name)
         for row in rows(self.profile):
-            options = [part for override in row.overrides for part in ("--set", override)]
+            shared = f"autoencoder_weights={self.out / 'generators' / row.autoencoder_of}"
+            overrides = (*row.overrides, shared) if row.autoencoder_of else row.overrides
+            options = [part for override in overrides for part in ("--set", override)]
             options = ["--profile", self.profile, "--device", self.device, *options]
             yield from self._row(row.name, row.method, options, self._naming(row))
             yield self._sheet(row)
@@ -220,7 +224,8 @@ def rows(profile: str) -> list[Row]:
     for ablation in ABLATIONS:
         overrides = tuple(ablation.overrides(settings))
         if profile_settings(METHOD, profile, overrides) != settings:
-            found.append(Row(METHOD.name, f"{METHOD.name}-{ablation.name}{mark}", ablation.title, overrides))
+            name = f"{METHOD.name}-{ablation.name}{mark}"
+            found.append(Row(METHOD.name, name, ablation.title, overrides, autoencoder_of=f"{METHOD.name}{mark}"))
     return found
 
 

@@ -98,15 +98,24 @@ def load_model(networks: nn.Module, folder: Path, *, method: str) -> None:
     Raises:
         BenchError: E_WEIGHTS when they are missing, damaged, or those of other networks.
     """
+    weights = read_model(folder, method=method)
+    check_weights(networks, weights, where=folder / MODEL_FILE)
+    networks.load_state_dict(weights)
+
+
+def read_model(folder: Path, *, method: str) -> dict[str, Tensor]:
+    """The weights of a trained folder.
+
+    Raises:
+        BenchError: E_WEIGHTS when they are missing or damaged.
+    """
     path = folder / MODEL_FILE
     try:
-        weights = safetensors.torch.load_file(path)
+        return safetensors.torch.load_file(path)
     except FileNotFoundError:
         raise _not_trained(method, path) from None
     except (OSError, SafetensorError, ValueError) as error:
         raise BenchError("E_WEIGHTS", "not a readable safetensors file", where=path, found=str(error)) from None
-    check_weights(networks, weights, where=path)
-    networks.load_state_dict(weights)
 
 
 def check_weights(networks: nn.Module, weights: Mapping[str, Tensor], *, where: Path) -> None:
