@@ -19,6 +19,7 @@ from fundus2oct.baselines.networks.conditioning import ConditioningConfig
 from fundus2oct.baselines.networks.denoiser import DenoiserConfig
 from fundus2oct.baselines.networks.diffusion import DiffusionConfig, SamplingConfig
 from fundus2oct.baselines.networks.posture import measured_posture
+from fundus2oct.baselines.networks.standardisation import Standardisation, moments
 from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
 from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors, as_network_values
@@ -79,12 +80,8 @@ class DdpmNetworks(DiffusionNetworks):
     """Diffusion of pixels, ``patch`` x ``patch`` of them at a place.
 
     Attributes:
-        mean: (6, 1, h, w), subtracted from a volume; zeros where pictures are not standardised.
-        spread: (6, 1, h, w), what the difference is divided by; ones where pictures are not standardised.
+        scale: of grey levels, (6, 1, h, w); does nothing where pictures are not standardised.
     """
-
-    mean: Tensor
-    spread: Tensor
 
     def __init__(self, settings: DdpmSettings) -> None:
         self._patch = settings.patch
@@ -99,31 +96,23 @@ class DdpmNetworks(DiffusionNetworks):
             settings.photograph_dropped,
         )
         self.posture = measured_posture(settings.data.straightened)
-        self.register_buffer("mean", torch.zeros(N_BSCANS, 1, settings.data.height, settings.data.width))
-        self.register_buffer("spread", torch.ones_like(self.mean))
+        self.scale = Standardisation((N_BSCANS, 1, settings.data.height, settings.data.width))
 
-    @torch.no_grad()
     def measure(self, volumes: Iterable[Tensor]) -> None:
-        """Take mean and spread from training volumes, each (b, 6, 1, h, w), summed in float64."""
-        count = 0
-        total, square = (torch.zeros_like(self.mean, dtype=torch.float64) for _ in range(2))
-        for volume in volumes:
-            exact = volume.double()
-            count, total, square = count + len(exact), total + exact.sum(dim=0), square + exact.square().sum(dim=0)
-        mean = total / count
-        self.mean.copy_(mean)
-        self.spread.copy_((square / count - mean.square()).clamp(min=MIN_SPREAD**2).sqrt())
+        """Take mean and spread from training volumes, each (b, 6, 1, h, w)."""
+        mean, variance = moments(volumes)
+        self.scale.take(mean, variance.sqrt().clamp(min=MIN_SPREAD))
 
     def patches(self, volume: Tensor) -> Tensor:
         """(b, 6, 1, h, w) to (b, 6, patch * patch, h / patch, w / patch), standardised."""
-        places = functional.pixel_unshuffle(((volume - self.mean) / self.spread).flatten(0, 1), self._patch)
+        places = functional.pixel_unshuffle(self.scale(volume).flatten(0, 1), self._patch)
         return places.reshape(*volume.shape[:2], *places.shape[1:])
 
     def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
         """Volumes for (b, 3, S, S) and (b, 6, 3, k, w), with a seed an eye: (b, 6, 1, h, w)."""
         drawn = super().draw(fundus, strips, seeds)
         pixels = functional.pixel_shuffle(drawn.flatten(0, 1), self._patch)
-        return pixels.reshape(*drawn.shape[:2], *pixels.shape[1:]) * self.spread + self.mean
+        return self.scale.inverse(pixels.reshape(*drawn.shape[:2], *pixels.shape[1:]))
 
 
 def make_networks(settings: DdpmSettings) -> DdpmNetworks:
@@ -156,9 +145,7 @@ def stages(settings: DdpmSettings) -> Sequence[Stage]:
         networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
         measure_photographs(networks, eyes)
         if settings.standardised:
-            networks.measure(
-                as_network_values(part.cpu()).unsqueeze(2) for part in torch.split(eyes.volume[0], READ_AT_ONCE)
-            )
+            networks.measure(as_network_values(part).unsqueeze(2) for part in torch.split(eyes.volume[0], READ_AT_ONCE))
         load_encoder(networks.denoiser.fundus_encoder, settings.encoder_weights)
         return DdpmTask(networks)
 

@@ -10,25 +10,24 @@ first two learn from B-scans without photographs too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from fundus2oct.baselines.networks.autoencoder import Autoencoder, AutoencoderConfig, autoencoder_loss
+from fundus2oct.baselines.ldm_settings import LdmSettings
+from fundus2oct.baselines.networks.autoencoder import Autoencoder, autoencoder_loss
 from fundus2oct.baselines.networks.case_noise import batch_noise
-from fundus2oct.baselines.networks.conditioning import ConditioningConfig
 from fundus2oct.baselines.networks.denoiser import DenoiserConfig
-from fundus2oct.baselines.networks.diffusion import DiffusionConfig, SamplingConfig
 from fundus2oct.baselines.networks.pix2pix3d import (
     PatchDiscriminator,
-    PatchDiscriminatorConfig,
     discriminator_loss,
     generator_loss,
 )
 from fundus2oct.baselines.networks.pixel_noise import PixelNoise
 from fundus2oct.baselines.networks.posture import measured_posture
+from fundus2oct.baselines.networks.standardisation import Standardisation
 from fundus2oct.baselines.training.checkpoint import check_weights, read_model
 from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
@@ -37,10 +36,8 @@ from fundus2oct.baselines.training.learned_method import LearnedMethod
 from fundus2oct.baselines.training.photograph_scale import measure_photographs
 from fundus2oct.baselines.training.step_random import StepRandom
 from fundus2oct.baselines.training.task import LOSS, Losses, Stage, Task, Update, learnable
-from fundus2oct.baselines.training.train_settings import DataSettings, TrainSettings, check_condition
 from fundus2oct.baselines.training.trained_generator import load_generator
 from fundus2oct.benchmark.generator import Generator
-from fundus2oct.metrics.scan_geometry import N_BSCANS
 
 AUTOENCODER, SLICES, VOLUMES = "autoencoder", "slices", "volumes"
 PIXEL_DRAW = 2_000_000
@@ -49,76 +46,6 @@ MIN_SPREAD = 0.01
 """Of latents of unit scale: where training latents are nearly equal, what is drawn is nearly that, too."""
 ENCODED_AT_ONCE = 8
 """Eyes whose latents are computed together."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LdmShares:
-    """Parts of the budget that the stages take; ``slices`` may be 0: the last stage then starts from nothing."""
-
-    autoencoder: float = 0.3
-    slices: float = 0.3
-    volumes: float = 0.4
-
-    def __post_init__(self) -> None:
-        """ValueError where the parts do not make a whole."""
-        parts = (self.autoencoder, self.slices, self.volumes)
-        if abs(sum(parts) - 1) > 1e-6 or min(parts) < 0 or 0 in (self.autoencoder, self.volumes):
-            raise ValueError(f"shares: expected parts that add up to 1, found {parts}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LdmSettings:
-    """Settings of `ldm`.
-
-    Attributes:
-        data, conditioning, train: as for every learned method.
-        shares: the stages' parts of the budget.
-        autoencoder: shape of the autoencoder; its channels of the latent are those of the denoiser.
-        autoencoder_weights: folder of a trained `ldm` whose autoencoder is taken over; its stage is left out then, and
-            the other stages keep their own parts of the budget. Empty trains one.
-        kl_weight: weight of the divergence in the autoencoder's loss.
-        adversarial_weight: weight of the adversarial term in it; 0 trains no discriminator.
-        discriminator: shape of that discriminator; it sees no photograph.
-        denoiser: shape of the networks of `volumes`; `slices` has those parts of it that need no photograph.
-        diffusion: noise schedule.
-        sampling: how latents are drawn.
-        standardised: whether diffusion works on the difference to the mean training latents, place by place, in units
-            of its standard deviation; what is common to all eyes need not be learned then.
-        drawn_pixels: whether pixels are drawn from the decoder's distribution (`baselines.networks.pixel_noise`); else
-            they are its mean, which has no speckle where no discriminator asks for it.
-        photograph_dropped: chance that training takes the photograph away, for guidance.
-        encoder_weights: checkpoint of the fundus encoder's backbone; empty for none.
-    """
-
-    data: DataSettings
-    train: TrainSettings
-    conditioning: ConditioningConfig = field(default_factory=ConditioningConfig)
-    shares: LdmShares = field(default_factory=LdmShares)
-    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    autoencoder_weights: str = ""
-    kl_weight: float = 1e-6
-    adversarial_weight: float = 0.0
-    discriminator: PatchDiscriminatorConfig = field(default_factory=PatchDiscriminatorConfig)
-    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
-    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    standardised: bool = False
-    drawn_pixels: bool = False
-    photograph_dropped: float = 0.1
-    encoder_weights: str = ""
-
-    def __post_init__(self) -> None:
-        """ValueError where the parts do not fit together."""
-        check_condition(self.conditioning, self.denoiser)
-        if self.standardised and self.diffusion.clip:
-            raise ValueError("diffusion.clip: expected false with standardised latents, which have no fixed range")
-        self.data.check_divisible(self.autoencoder.factor * 2 ** (len(self.denoiser.unet.multipliers) - 1))
-
-    @property
-    def latent_shape(self) -> tuple[int, int, int, int]:
-        """Of one eye: (6, channels, h, w)."""
-        factor = self.autoencoder.factor
-        return N_BSCANS, self.autoencoder.latent_channels, self.data.height // factor, self.data.width // factor
 
 
 class AutoencoderTask:
@@ -166,12 +93,8 @@ class LdmNetworks(nn.Module):
     """What generates: a denoiser of latents, the autoencoder, which learns no more, and the volumes' posture.
 
     Attributes:
-        mean: (6, channels, h, w), subtracted from latents of unit scale; zeros where they are not standardised.
-        spread: (6, channels, h, w), what the difference is divided by; ones where they are not standardised.
+        scale: of latents of unit scale, (6, channels, h, w); does nothing where they are not standardised.
     """
-
-    mean: Tensor
-    spread: Tensor
 
     def __init__(self, settings: LdmSettings, *, with_photograph: bool = True) -> None:
         super().__init__()
@@ -185,24 +108,22 @@ class LdmNetworks(nn.Module):
             settings.latent_shape,
             settings.photograph_dropped,
         )
-        self.register_buffer("mean", torch.zeros(settings.latent_shape))
-        self.register_buffer("spread", torch.ones(settings.latent_shape))
+        self.scale = Standardisation(settings.latent_shape)
 
     @torch.no_grad()
     def measure(self, mean: Tensor, spread: Tensor) -> None:
         """Take mean and spread from the training latents' own, in the autoencoder's units: two of (v, n, 6, ...)."""
         unit = self.autoencoder.to_unit(mean).flatten(0, 1).double()
         noise = (spread * self.autoencoder.latent_scale).flatten(0, 1).double().square().mean(dim=0)
-        self.mean.copy_(unit.mean(dim=0))
-        self.spread.copy_((unit.var(dim=0, correction=0) + noise).sqrt().clamp(min=MIN_SPREAD))
+        self.scale.take(unit.mean(dim=0), (unit.var(dim=0, correction=0) + noise).sqrt().clamp(min=MIN_SPREAD))
 
     def standardised(self, latents: Tensor) -> Tensor:
         """Latents in the autoencoder's units (b, 6, channels, h, w) as diffusion sees them."""
-        return torch.as_tensor((self.autoencoder.to_unit(latents) - self.mean) / self.spread)
+        return torch.as_tensor(self.scale(self.autoencoder.to_unit(latents)))
 
     def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
         """Volumes for (b, 3, S, S) and (b, 6, 3, k, w), with a seed an eye: (b, 6, 1, h, w)."""
-        latents = self.diffusion.draw(fundus, strips, seeds) * self.spread + self.mean
+        latents = self.scale.inverse(self.diffusion.draw(fundus, strips, seeds))
         decoded = self.autoencoder.decode(self.autoencoder.from_unit(latents))
         if self.pixel_noise is None:
             return decoded

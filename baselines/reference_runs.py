@@ -28,7 +28,7 @@ from fundus2oct.benchmark.submission_file import read_submission, write_submissi
 from fundus2oct.metrics.durable_file import write_text
 
 if TYPE_CHECKING:
-    from fundus2oct.baselines.ldm import LdmSettings
+    from fundus2oct.baselines.ldm_settings import LdmSettings
 
 WEIGHTS = ("i3d", "efficientnet-lite0")
 """Feature networks that install with no address to give; the others are used where they are installed already."""

@@ -47,7 +47,8 @@ def data() -> None:
 def phantom(out: Path, profile: str, seed: int, workers: int | None) -> None:
     """Make a synthetic cohort: photographs and B-scans rendered from one hidden anatomy.
 
-    tiny is for tests, trial what `bench try` uses, mini for demonstrations, v1 for numbers. The same seed gives the same files.
+    tiny is for tests, trial what `bench try` uses, mini for demonstrations, v1 for numbers. The same seed gives the
+    same files.
 
     \b
     Example:

@@ -75,19 +75,12 @@ def generate_run(
     """
     limits = limits or Limits()
     require_batch(reference, batch)
-    generator = {
-        "target": reference.target,
-        "hash": reference.content_hash,
-        "device": device,
-        "isolation": isolation,
-        "fresh_process": fresh_process,
-        "batch": batch,
-    }
+    ways = {"device": device, "isolation": isolation, "fresh_process": fresh_process, "batch": batch}
     plan = make_plan(
         dataset=dataset,
         split=split,
         submission=reference.submission,
-        generator=generator,
+        generator={"target": reference.target, "hash": reference.content_hash, **ways},
         seed=seed,
         container="raw",
         limits=vars(limits),
@@ -95,7 +88,19 @@ def generate_run(
     )
     if shard is not None:
         folder, plan = shard_folder(folder, shard), shard_plan(plan, shard)
-    setup = WorkerSetup(
+    setup = _worker_setup(reference, dataset, device=device, isolation=isolation, limits=limits)
+    run = RunFolder(folder)
+    with run.locked():
+        run.begin(plan)
+        _generate_unfinished(run, setup, dataset, plan)
+        return run.finish()
+
+
+def _worker_setup(
+    reference: GeneratorReference, dataset: Dataset, *, device: str, isolation: Isolation, limits: Limits
+) -> WorkerSetup:
+    """What the workers of a run are started with; the dataset's folder stays hidden from them."""
+    return WorkerSetup(
         target=reference.target,
         folder=reference.folder,
         device=device,
@@ -106,11 +111,6 @@ def generate_run(
         isolation=isolation,
         limits=limits,
     )
-    run = RunFolder(folder)
-    with run.locked():
-        run.begin(plan)
-        _generate_unfinished(run, setup, dataset, plan)
-        return run.finish()
 
 
 def require_batch(reference: GeneratorReference, batch: int) -> None:

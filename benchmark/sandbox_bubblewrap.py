@@ -7,6 +7,7 @@ from inside. docs/sandbox.md says what these walls promise.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -103,6 +104,21 @@ def counts_by_namespace() -> bool:
     """Whether the kernel counts a user's processes in each user namespace by itself, as it does since Linux 5.14."""
     major, minor = os.uname().release.split(".")[:2]
     return (int(major), int("".join(filter(str.isdigit, minor)) or 0)) >= (5, 14)
+
+
+def open_namespace(pid: int) -> int | None:
+    """A descriptor that can be read from once a sandbox's processes are all gone; None when they are already.
+
+    The first process of the namespace, the one child of bubblewrap's outer process, ends last: the kernel lets it end
+    only after it has ended and reaped every other.
+
+    Args:
+        pid: of the outer process, whose sandbox has started.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        (first,) = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+        return os.pidfd_open(int(first))
+    return None
 
 
 def tool(name: str) -> str:

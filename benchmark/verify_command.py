@@ -83,6 +83,7 @@ def verify(
     signed = _check_signature(result, signature, allowed_signers, identity or record["entry"]["team"])
     found = Findings()
     if data is not None:
+        _warn_of_a_foreseen_draw(run, nonce, seed)
         task = Reproduction(
             record=record,
             declared=_declared_tolerance(result),
@@ -98,8 +99,6 @@ def verify(
             sandbox=sandbox,
             rescore=rescore,
         )
-        if run and not nonce and seed is None:
-            say("without --nonce or --seed the record alone draws the cases: whoever filed it can foresee them")
         found = reproduce(task)
     _show(result, found, signed, as_json)
     if attest is not None:
@@ -107,6 +106,11 @@ def verify(
     if not found.good:
         raise _mismatch("the record is not reproduced", result, fix="the lines above say what differs")
     return ExitCode.OK
+
+
+def _warn_of_a_foreseen_draw(run: Path | None, nonce: str, seed: int | None) -> None:
+    if run and not nonce and seed is None:
+        say("without --nonce or --seed the record alone draws the cases: whoever filed it can foresee them")
 
 
 def _require_a_task(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from typing import Any, BinaryIO, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fundus2oct.benchmark import sandbox, worker
+from fundus2oct.benchmark import sandbox, sandbox_bubblewrap, worker
 from fundus2oct.benchmark.sandbox_watch import Watch
 from fundus2oct.benchmark.worker_pipe import WorkerGone, WorkerPipe
 from fundus2oct.benchmark.worker_setup import WorkerSetup
@@ -85,6 +86,7 @@ class WorkerProcess:
         self._launch: sandbox.Launch | None = None
         self._drain: threading.Thread | None = None
         self._watch: Watch | None = None
+        self._namespace: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -164,10 +166,20 @@ class WorkerProcess:
         if self._pipe is not None:
             self._pipe.close()
         process.wait()
+        self._wait_for_namespace()
         if self._drain is not None:
             self._drain.join(timeout=5)
         if self._launch is not None and self._launch.scratch is not None:
             shutil.rmtree(self._launch.scratch, ignore_errors=True)
+
+    def _wait_for_namespace(self) -> None:
+        """Wait until nothing is left behind bubblewrap: its outer process ends before what it walled in is gone."""
+        namespace, self._namespace = self._namespace, None
+        if namespace is not None:
+            ended = select.poll()  # select() knows no descriptor above 1023
+            ended.register(namespace, select.POLLIN)
+            ended.poll(SWEEP_SECONDS * 1000)
+            os.close(namespace)
 
     def _connected(self) -> WorkerPipe:
         if self._pipe is None:
@@ -216,6 +228,8 @@ class WorkerProcess:
         header, _ = self._pipe.receive(self._limits.start_seconds)
         if header != {"status": "started"}:
             raise WorkerGone("E_PROTOCOL", "the worker's first words are not that it started")
+        if self._setup.isolation == "bubblewrap":
+            self._namespace = sandbox_bubblewrap.open_namespace(process.pid)
         return worker.frame(
             {
                 "target": self._setup.target,

@@ -9,46 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
+
+from fundus2oct.baselines.networks.standardisation import Standardisation, moments
 
 LEAST_SPREAD: Final = 0.05
 """Added to the spread, of values in -1..1: where photographs hardly differ, their noise stays small."""
 
 
-class PictureScale(nn.Module):
-    """Subtracts the training pictures' mean and divides by their spread; does nothing until they are measured.
+class PictureScale(Standardisation):
+    """A standardisation on a coarse grid, resized to the pictures that come.
 
     Args:
         channels: of the pictures.
         grid: rows and columns on which mean and spread are kept.
-
-    Attributes:
-        mean: (1, channels, *grid).
-        spread: (1, channels, *grid), above 0.
     """
 
-    mean: Tensor
-    spread: Tensor
-
     def __init__(self, channels: int, grid: tuple[int, int]) -> None:
-        super().__init__()
+        super().__init__((1, channels, *grid))
         self._grid = grid
-        self.register_buffer("mean", torch.zeros(1, channels, *grid))
-        self.register_buffer("spread", torch.ones(1, channels, *grid))
 
-    @torch.no_grad()
     def measure(self, pictures: Iterable[Tensor]) -> None:
-        """Take mean and spread from training pictures, each (n, channels, h, w) in -1..1, summed in float64."""
-        count = 0
-        total, square = (torch.zeros(self.mean.shape[1:], dtype=torch.float64) for _ in range(2))
-        for part in pictures:
-            small = functional.adaptive_avg_pool2d(part.cpu(), self._grid).double()
-            count, total, square = count + len(part), total + small.sum(dim=0), square + small.square().sum(dim=0)
-        mean = total / count
-        self.mean.copy_(mean)
-        self.spread.copy_((square / count - mean.square()).clamp(min=0).sqrt() + LEAST_SPREAD)
+        """Take mean and spread from training pictures, each (n, channels, h, w) in -1..1."""
+        mean, variance = moments(functional.adaptive_avg_pool2d(part, self._grid) for part in pictures)
+        self.take(mean, variance.sqrt() + LEAST_SPREAD)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, channels, h, w) to the same shape."""

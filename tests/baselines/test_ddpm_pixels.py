@@ -35,7 +35,7 @@ def test_what_is_drawn_is_in_grey_levels_again() -> None:
     before = networks.draw(fundus, strips, [1])
     networks.measure([pictures])
     after = networks.draw(fundus, strips, [1])
-    assert torch.allclose(after, before * networks.spread + networks.mean, atol=1e-5)
+    assert torch.allclose(after, before * networks.scale.spread + networks.scale.mean, atol=1e-5)
 
 
 def test_clipping_to_grey_levels_does_not_go_with_standardised_pictures() -> None:

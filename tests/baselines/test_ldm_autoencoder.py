@@ -9,13 +9,14 @@ import safetensors.torch
 import torch
 
 from fundus2oct.baselines import ldm
+from fundus2oct.baselines.ldm_settings import LdmSettings
 from fundus2oct.baselines.training.checkpoint import MODEL_FILE
 from fundus2oct.baselines.training.eye_tensors import EyeTensors
 from fundus2oct.baselines.training.learned_method import profile_settings
 from fundus2oct.metrics.errors import BenchError
 
 
-def eyes_for(settings: ldm.LdmSettings) -> EyeTensors:
+def eyes_for(settings: LdmSettings) -> EyeTensors:
     """Three eyes of noise."""
     seen, data = settings.conditioning, settings.data
 
