@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fundus2oct.leaderboard.audit_page import read_audits
 from fundus2oct.leaderboard.board import Board, make_boards
-from fundus2oct.leaderboard.pages import Site, render_site
+from fundus2oct.leaderboard.pages import render_site
+from fundus2oct.leaderboard.rendering import Site
 from fundus2oct.leaderboard.results_tree import read_entries
 from fundus2oct.leaderboard.site_folder import check_replaceable, replace_site
 from fundus2oct.metrics.errors import BenchError

@@ -91,17 +91,26 @@ def test_the_policy_stands_first_in_every_head(all_pages: dict[Path, Page]) -> N
         first = page.elements[names.index("head") + 1][1]
         assert first["http-equiv"] == "Content-Security-Policy"
         assert first["content"] == (
-            "default-src 'none'; script-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'; "
             "form-action 'none'"
         )
         assert {"name": "referrer", "content": "no-referrer"} in page.all("meta")
 
 
-def test_no_page_holds_a_script_a_style_or_a_handler(all_pages: dict[Path, Page]) -> None:
+def test_no_page_holds_a_style_a_frame_or_a_handler(all_pages: dict[Path, Page]) -> None:
     for page in all_pages.values():
         for tag, attributes in page.elements:
-            assert tag not in {"script", "style", "iframe", "object", "embed", "form", "base", "img"}
+            assert tag not in {"style", "iframe", "object", "embed", "form", "base"}
             assert not [name for name in attributes if name == "style" or name.startswith("on")]
+
+
+def test_every_script_is_a_classic_deferred_file_of_the_site_itself(all_pages: dict[Path, Page]) -> None:
+    for path, page in all_pages.items():
+        for script in page.all("script"):
+            assert set(script) == {"src", "defer"}, "no module: browsers refuse those from a plain file"
+            assert (path.parent / str(script["src"])).resolve().parent.name == "assets"
+        text = path.read_text("utf-8")
+        assert text.count("<script") == text.count("></script>") == len(page.all("script"))
 
 
 def test_every_link_leads_to_a_file_or_out_over_https(all_pages: dict[Path, Page]) -> None:

@@ -1,0 +1,37 @@
+"""The list of pages that every page of a board links to, in the order of the bar at its top.
+
+A new kind of page adds one line here; a page that only some boards have says so in its line. Called by
+`leaderboard.rendering` for every page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fundus2oct.leaderboard.board import Board
+
+
+@dataclass(frozen=True)
+class PageLink:
+    """One link of the bar.
+
+    Attributes:
+        here: what the template of that page sets as ``here``.
+        text: the words of the link.
+        path: the page, below the board's folder.
+    """
+
+    here: str
+    text: str
+    path: str
+
+
+def board_links(board: Board, *, has_audit: bool) -> tuple[PageLink, ...]:
+    """The links of every page of ``board``."""
+    return (
+        PageLink("board", "Board", "index.html"),
+        *(PageLink(card.name, card.abbreviation, f"metrics/{card.name}.html") for card in board.linked_cards),
+        PageLink("metrics", "All metrics", "metrics/index.html"),
+        *((PageLink("audit", "Audit", "audit.html"),) if has_audit else ()),
+        PageLink("about", "About", "about.html"),
+    )
