@@ -45,11 +45,18 @@ def aggregate(card: MetricCard, scores: CaseScores) -> Aggregate:
     if card.name in scores.reasons:
         return Aggregate({**counts, "value": None, "reason": scores.reasons[card.name], "uncertainty": None}, {})
     if card.level == "case":
-        return _case_aggregate(scores.case_values[card.name].mean(axis=1), patients, counts)
+        return case_aggregate(scores.case_values[card.name].mean(axis=1), patients, counts)
     return _set_aggregate(card, scores, patients, counts)
 
 
-def _case_aggregate(case_values: Floats, patients: NDArray[Any], counts: Mapping[str, Any]) -> Aggregate:
+def case_aggregate(case_values: Floats, patients: NDArray[Any], counts: Mapping[str, Any]) -> Aggregate:
+    """The headline mean of one case metric with its interval by patient.
+
+    Args:
+        case_values: (n,) one value an eye; NaN where the truth could not be measured: such eyes are left out.
+        patients: (n,) labels.
+        counts: keys of the entry that come before these.
+    """
     measured = np.isfinite(case_values)
     if not measured.any():
         reason = "the truth could not be measured in any case"

@@ -1,4 +1,4 @@
-"""What a phase tells the public: how many digits, whether values per case, whether pictures.
+"""What a phase tells the public: how many digits, whether values per case, pictures, scores by hidden labels.
 
 Many exact scores on a hidden split are an oracle from which the truth can be learned; rounded ones are a slow one. The
 rule is written into the record, so that everybody sees how it was rounded and can repeat the rounding.
@@ -17,11 +17,12 @@ from fundus2oct.benchmark.strict_toml import Key
 EXACT_KEYS = frozenset({"level", "schema_version"})
 """Numbers that are no measurement: a confidence level is not rounded."""
 
-MEASURED_PARTS = ("metrics", "anatomy", "texture", "controls")
+MEASURED_PARTS = ("metrics", "anatomy", "texture", "strata", "controls")
 
 KEYS = {
     "per_case": Key(bool, "true or false"),
     "pictures": Key(bool, "true or false"),
+    "labels": Key(bool, "true or false", required=False),
     "digits": Key(int, "2 to 15 significant digits; leave it out for all", lambda value: 2 <= value <= 15, False),
 }
 
@@ -33,11 +34,13 @@ class Disclosure:
     Attributes:
         per_case: whether the values of every case are published beside the record.
         pictures: whether pictures of this phase may be shown, where the dataset's licence allows it too.
+        labels: whether scores by labels of the sidecar, which participants do not have, are told.
         digits: significant digits of every measured number in public; None for all of them.
     """
 
     per_case: bool = False
     pictures: bool = False
+    labels: bool = False
     digits: int | None = None
 
     @classmethod
@@ -52,7 +55,7 @@ class Disclosure:
 
     def public(self, result: Mapping[str, Any]) -> dict[str, Any]:
         """The record as the public may see it."""
-        marked = self.marked(result)
+        marked = with_strata(self.marked(result), labels=self.labels)
         dataset = marked["dataset"]
         shown = {"pictures_may_be_published": dataset["pictures_may_be_published"] and self.pictures}
         rounded = {part: round_numbers(marked[part], self.digits) for part in MEASURED_PARTS if part in marked}
@@ -75,6 +78,23 @@ class Disclosure:
             numbers = [repr(round_numbers(float(row[i]), self.digits)) for i in kept[2:]]
             writer.writerow([row[kept[0]], row[kept[1]], *numbers])
         return buffer.getvalue()
+
+
+def public_record(result: Mapping[str, Any], rule: Disclosure | None) -> dict[str, Any]:
+    """The record as the public may see it: as the rule says, or as the dataset does where there is none.
+
+    A dataset whose pictures may be published hides nothing of its cases that a group's mean could tell.
+    """
+    if rule is not None:
+        return rule.public(result)
+    return with_strata(result, labels=result["dataset"]["pictures_may_be_published"])
+
+
+def with_strata(result: Mapping[str, Any], *, labels: bool) -> dict[str, Any]:
+    """The record without the strata of the sidecar's labels, unless ``labels`` may be told."""
+    if "strata" not in result or labels:
+        return dict(result)
+    return {**result, "strata": [stratum for stratum in result["strata"] if stratum["source"] != "sidecar"]}
 
 
 def round_numbers(value: Any, digits: int | None) -> Any:

@@ -13,7 +13,8 @@ from fundus2oct.benchmark.aggregation import Aggregate
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.scoring import CaseScores
-from fundus2oct.benchmark.strata import case_labels
+from fundus2oct.benchmark.strata import case_labels, strata_of
+from fundus2oct.benchmark.strata_table import strata_table
 from fundus2oct.benchmark.training_eyes import read_training_eyes
 from fundus2oct.benchmark.value_cache import ValueCache
 from fundus2oct.benchmark.volume_source import VolumeSource
@@ -68,7 +69,11 @@ def measure_source(
         cards=cards,
         aggregates=aggregates,
         controls=found,
-        cohort={"anatomy": anatomy.anatomy_table(scores, training), "texture": anatomy.texture_table(scores)},
+        cohort={
+            "anatomy": anatomy.anatomy_table(scores, training),
+            "texture": anatomy.texture_table(scores),
+            "strata": strata_table(scores, strata_of(dataset, scores.cases), cards),
+        },
     )
     return MeasuredSource(result=result, scores=scores, aggregates=aggregates, flagged=found.flagged)
 

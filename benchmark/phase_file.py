@@ -17,6 +17,7 @@
     [disclosure]
     per_case = false
     pictures = false
+    labels = false             # scores by labels of the sidecar; may be left out
     digits = 3
 
 Read with the same strictness as every file; `bench score --phase phase.toml` keeps its rules.

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from fundus2oct.benchmark.disclosure import Disclosure
+from fundus2oct.benchmark.disclosure import Disclosure, public_record
 from fundus2oct.benchmark.phase_file import Phase
 from fundus2oct.benchmark.result_file import RESULT_NAME, Result, list_records, read_result
 from fundus2oct.benchmark.score_files import publish
@@ -96,7 +96,7 @@ class Filing:
         """
         with self._team_lock(submission.team):
             rule = Disclosure.of(result)
-            public = rule.public(result) if rule else result
+            public = public_record(result, rule)
             folder = _folder(self.results, public)
             earlier = _records_of(folder, public["run"]["volumes_hash"])
             last = max(earlier, key=_number, default=None)

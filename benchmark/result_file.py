@@ -15,7 +15,9 @@ from fundus2oct.benchmark.schema_file import SchemaFile
 from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, write_bytes, write_json
 
 SCHEMA_NAME = "fundus2oct-result"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 may hold `strata`; a record of version 1 is read as it is, without them."""
+
 MAX_BYTES = 2**22
 RESULT_NAME = re.compile(r"(\d{4,})-([0-9a-f]{8})\.json")
 CASES_NAME = re.compile(r"(\d{4,}-[0-9a-f]{8})\.per_case\.csv")

@@ -14,7 +14,7 @@ from typing import Any
 
 from fundus2oct.benchmark import scoring
 from fundus2oct.benchmark.dataset import Dataset
-from fundus2oct.benchmark.disclosure import Disclosure
+from fundus2oct.benchmark.disclosure import Disclosure, public_record
 from fundus2oct.benchmark.measured_source import measure_source
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.score_files import per_case_text
@@ -40,7 +40,7 @@ def rescore(source: VolumeSource, dataset: Dataset, record: Result, cache: Value
     """
     split, phase, rule = record["dataset"]["split"], record["phase"], Disclosure.of(record)
     result = measure_source(source, dataset, split, phase=phase, cache=cache).result
-    return (rule.public(result) if rule else result) | {key: record[key] for key in ("supersedes",) if key in record}
+    return public_record(result, rule) | {key: record[key] for key in ("supersedes",) if key in record}
 
 
 def differences(filed: Any, found: Any, place: str = "") -> Iterator[Difference]:

@@ -205,7 +205,11 @@ def _read_record(path: Path, phase_folder: Path) -> Record:
     _check_place(result, path, phase_folder)
     for name, measured in result["metrics"].items():
         _check_numbers(measured, f"{path}, metric {name}")
-    for part in ("metrics", "anatomy", "texture", "controls"):
+    for stratum in result.get("strata", ()):
+        for group in stratum["groups"]:
+            for name, measured in group["metrics"].items():
+                _check_numbers(measured, f"{path}, {name} by {stratum['column']}")
+    for part in ("metrics", "anatomy", "texture", "strata", "controls"):
         _check_magnitudes(result.get(part), f"{path}, {part}")
     attestations = tuple(visible_everywhere(attestation) for attestation in read_attestations(path))
     timing = read_timing(path)

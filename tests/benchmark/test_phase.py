@@ -180,7 +180,7 @@ def test_public_numbers_are_rounded_and_private_ones_are_not(organiser: Organise
     (record,) = organiser.records()
     public = read_result(record)
     private = read_result(organiser.private / "toy/plugin/toy-1/final/result.json")
-    assert public["protocol"]["disclosure"] == {"per_case": False, "pictures": False, "digits": 3}
+    assert public["protocol"]["disclosure"] == {"per_case": False, "pictures": False, "labels": False, "digits": 3}
     assert public["metrics"] == round_numbers(private["metrics"], 3)
     assert public["metrics"]["psnr"]["value"] == float(f"{private['metrics']['psnr']['value']:.3g}")
     assert public["metrics"]["psnr"]["value"] != private["metrics"]["psnr"]["value"]

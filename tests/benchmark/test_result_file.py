@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fundus2oct.benchmark.result_file import (
+    SCHEMA_VERSION,
     check_result,
     list_records,
     publish_result,
@@ -90,6 +91,23 @@ def test_a_good_record_is_read_back_equal(tmp_path: Path) -> None:
     assert read_result(tmp_path / "result.json") == RESULT
 
 
+def test_a_record_of_the_first_version_is_read_as_it_is(tmp_path: Path) -> None:
+    assert (RESULT["schema_version"], "strata" in RESULT) == (1, False)
+    (tmp_path / "result.json").write_text(json.dumps(RESULT), "utf-8")
+    assert read_result(tmp_path / "result.json") == RESULT
+    assert check_result(changed("schema_version", value=2), where="here")["schema_version"] == 2
+
+
+def test_a_group_of_nine_patients_is_refused_by_the_schema() -> None:
+    metric = {"value": 1.0, "n_cases": 12, "n_patients": 10, "uncertainty": None}
+    group = {"group": "a", "n_cases": 12, "n_patients": 10, "metrics": {"psnr": metric}}
+    stratum = {"column": "device", "source": "table", "groups": [group], "left_out": 1, "reason": "few"}
+    assert check_result(RESULT | {"strata": [stratum]}, where="here")["strata"] == [stratum]
+    for few in ({"n_patients": 9}, {"metrics": {"psnr": metric | {"n_patients": 9}}}):
+        with pytest.raises(BenchError, match="9 is less than the minimum of 10"):
+            check_result(RESULT | {"strata": [stratum | {"groups": [group | few]}]}, where="here")
+
+
 ESCAPED = "\\ud800"
 TEXT = json.dumps(RESULT)
 BYTES: dict[str, tuple[bytes, str]] = {
@@ -109,7 +127,7 @@ BYTES: dict[str, tuple[bytes, str]] = {
     "half written": (TEXT[: len(TEXT) // 2].encode(), "E_FORMAT"),
     "trailing text": (TEXT.encode() + b"x", "E_FORMAT"),
     "empty": (b"", "E_EMPTY"),
-    "newer": (json.dumps(changed("schema_version", value=2)).encode(), "E_VERSION"),
+    "newer": (json.dumps(changed("schema_version", value=SCHEMA_VERSION + 1)).encode(), "E_VERSION"),
     "newer with other keys": (b'{"schema_version": 9, "anything": 1}', "E_VERSION"),
     "older": (json.dumps(changed("schema_version", value=0)).encode(), "E_SCHEMA"),
     "true as version": (json.dumps(changed("schema_version", value=True)).encode(), "E_SCHEMA"),
