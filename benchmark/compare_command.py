@@ -87,14 +87,14 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _compare_all(private: Path, results: Path, as_json: bool) -> None:
-    from fundus2oct.benchmark.pairwise_file import boards, write_pairwise
+    from fundus2oct.benchmark.board_comparison import boards, write_comparison
     from fundus2oct.benchmark.scored_run import find_scored_runs
 
     groups = boards(find_scored_runs(private, results))
     paths = []
     with progress("compare boards", len(groups)) as advance:
         for runs in groups:
-            paths.append(write_pairwise(results, runs))
+            paths.append(write_comparison(results, runs))
             advance(1)
     if as_json:
         click.echo(json.dumps([str(path) for path in paths], indent=2))

@@ -1,7 +1,7 @@
 """What `bench compare` computes: two scored runs metric by metric, and all runs of a board pair by pair.
 
 The statistics are in `fundus2oct.metrics.inference`; here they meet the files. Nothing is written or printed here:
-`compare_command` prints, `pairwise_file` writes.
+`compare_command` prints, `board_comparison` writes.
 """
 
 from __future__ import annotations

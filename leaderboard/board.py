@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from fundus2oct.leaderboard.board_pairs import Pairwise, fitting_pairwise
 from fundus2oct.leaderboard.metric_groups import ANATOMY_METRIC
 from fundus2oct.leaderboard.ranking import Row, order
 from fundus2oct.leaderboard.results_tree import Entry
+from fundus2oct.leaderboard.tiers import with_tiers
 from fundus2oct.metrics.durable_file import canonical_json
 from fundus2oct.metrics.metric_card import MetricCard
 
@@ -32,12 +34,16 @@ class Board:
         cards: cards of the metrics that any of its entries holds, in the catalogue's order, the ranking metric first.
         other_cards: cards of the catalogue that none of its entries holds.
         rows: its entries in order.
+        pairwise: the comparisons of all pairs that fit it; None where there are none.
+        pairwise_note: why ranks stand without intervals or tiers; empty where they have them.
     """
 
     slug: str
     cards: tuple[MetricCard, ...]
     other_cards: tuple[MetricCard, ...]
     rows: tuple[Row, ...]
+    pairwise: Pairwise | None = None
+    pairwise_note: str = ""
 
     @property
     def columns(self) -> tuple[MetricCard, ...]:
@@ -102,21 +108,47 @@ class Board:
         return drawn
 
 
-def make_boards(entries: Sequence[Entry], *, cards: Sequence[MetricCard], ranking_metric: str) -> tuple[Board, ...]:
-    """The boards that ``entries`` fall into, sorted by their slugs."""
+def make_boards(
+    entries: Sequence[Entry],
+    *,
+    cards: Sequence[MetricCard],
+    ranking_metric: str,
+    pairwise: Sequence[Pairwise] = (),
+) -> tuple[Board, ...]:
+    """The boards that ``entries`` fall into, sorted by their slugs.
+
+    Args:
+        entries: of all boards.
+        cards: of every metric, in the catalogue's order.
+        ranking_metric: name of the card that orders the boards.
+        pairwise: every file of comparisons.
+    """
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(canonical_json(board_key(entry)), []).append(entry)
     boards = [
-        Board(
-            slug=_slug(group[0], key),
-            cards=_cards(group, cards, ranking_metric),
-            other_cards=_other_cards(group, cards, ranking_metric),
-            rows=order(group, _ranking_card(cards, ranking_metric)),
+        _with_comparisons(
+            Board(
+                slug=_slug(group[0], key),
+                cards=_cards(group, cards, ranking_metric),
+                other_cards=_other_cards(group, cards, ranking_metric),
+                rows=order(group, _ranking_card(cards, ranking_metric)),
+            ),
+            pairwise,
         )
         for key, group in groups.items()
     ]
     return tuple(sorted(boards, key=lambda board: board.slug))
+
+
+def _with_comparisons(board: Board, filed: Sequence[Pairwise]) -> Board:
+    """The board with what the comparisons that fit it say of its rows."""
+    metric, key = board.ranking_card.name, board_key(board.rows[0].entry)
+    found, note = fitting_pairwise(key, board.rows, filed, [metric])
+    if found is None:
+        return replace(board, pairwise_note=note)
+    rows, reason = with_tiers(board.rows, found, metric)
+    return replace(board, rows=rows, pairwise=found, pairwise_note=reason)
 
 
 def board_key(entry: Entry) -> list[Any]:

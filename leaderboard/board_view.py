@@ -16,6 +16,7 @@ from fundus2oct.leaderboard.interval_drawing import Axis
 from fundus2oct.leaderboard.lead import Lead, judge_lead
 from fundus2oct.leaderboard.number_text import counted, fixed, interval, percent, plain, signed
 from fundus2oct.leaderboard.published import Published, PublishedRow, read_published
+from fundus2oct.leaderboard.rank_words import opens_tier, rank_range, tier_sentences
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.metrics.metric_card import MetricCard
@@ -45,6 +46,9 @@ class RowView:
     """One row of a board as text."""
 
     rank: str
+    rank_interval: str
+    tier: str
+    opens_tier: bool
     standing: str
     title: str
     team: str
@@ -95,6 +99,7 @@ class BoardView:
     rows: tuple[RowView, ...]
     footnotes: tuple[tuple[str, str], ...]
     policies: tuple[str, ...]
+    tiers: tuple[str, ...]
     published: PublishedView
 
 
@@ -115,6 +120,7 @@ def view_board(board: Board) -> BoardView:
         rows=tuple(_view_row(row, board, axis) for row in board.rows),
         footnotes=tuple(_footnotes(board)),
         policies=protocol_texts(board, "failure_policy"),
+        tiers=tier_sentences(board.rows),
         published=_view_published(board.columns),
     )
 
@@ -157,6 +163,9 @@ def _view_row(row: Row, board: Board, axis: Axis | None) -> RowView:
     n_eyes = entry.measured(card.name)["n_cases"]
     return RowView(
         rank="" if row.rank is None else str(row.rank),
+        rank_interval=rank_range(row.rank_interval),
+        tier="" if row.tier is None else str(row.tier),
+        opens_tier=opens_tier(row, board.rows),
         standing=_standing(row),
         title=entry.title,
         team=entry.submission.team,
@@ -193,6 +202,8 @@ def _notes(row: Row, board: Board) -> tuple[str, ...]:
     """What a reader must know of a row: why it is not ranked, its flags, why a column is empty, how it was drawn."""
     prefix = "" if row.is_control else "Shown, not ranked: "
     notes = [prefix + "; ".join(row.reasons)] if row.reasons else []
+    if row.tier_note:
+        notes.append(f"Tier {row.tier} and not the next: {row.tier_note}")
     flags = [flag.replace("-", " ") for flag in row.entry.result["flags"]]
     if flags:
         notes.append(f"Flagged: {', '.join(flags)}")

@@ -28,12 +28,18 @@ class Row:
         rank: its rank, from 1; equal values share one. None for a row that is shown and not ranked.
         reasons: why a row of a ranked kind has no rank; empty for controls, whose kind says it.
         provisional: ranked although nobody has assessed yet whether it is eligible.
+        rank_interval: the ranks that the data leave open, first and last; None where no comparisons are filed.
+        tier: from 1; rows of one tier are not told apart from its leader. None as above.
+        tier_note: why a row stays in a tier although significantly worse than its leader; mostly empty.
     """
 
     entry: Entry
     rank: int | None
     reasons: tuple[str, ...]
     provisional: bool
+    rank_interval: tuple[int, int] | None = None
+    tier: int | None = None
+    tier_note: str = ""
 
     @property
     def is_control(self) -> bool:

@@ -36,6 +36,7 @@ ALLOWED = {
         "benchmark.attestation_file",
         "benchmark.audit_file",
         "benchmark.entry_status",
+        "benchmark.pairwise_file",
         "benchmark.submission_file",
         "benchmark.timing_file",
         "benchmark.team_file",

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 from scored_folders import PATIENTS, Write, measured
 
-from fundus2oct.benchmark import comparison, pairwise_file
+from fundus2oct.benchmark import board_comparison, comparison
 from fundus2oct.benchmark.cli import run
 from fundus2oct.benchmark.disclosure import round_numbers
 from fundus2oct.benchmark.entry_status import StatusChange, append_status
-from fundus2oct.benchmark.pairwise_file import check_pairwise, make_document
+from fundus2oct.benchmark.pairwise_file import check_pairwise
 from fundus2oct.benchmark.scored_run import find_scored_runs, read_scored_run
 from fundus2oct.metrics.catalogue import CARDS
 from fundus2oct.metrics.errors import BenchError
 
 
 def document(tmp_path: Path) -> dict[str, Any]:
-    runs = pairwise_file.boards(find_scored_runs(tmp_path / "private"))[0]
-    return check_pairwise(make_document(runs), where="test")
+    runs = board_comparison.boards(find_scored_runs(tmp_path / "private"))[0]
+    return check_pairwise(board_comparison.make_document(runs), where="test")
 
 
 def test_all_pairs_go_into_one_file_per_board(write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,50 @@
+"""Rank intervals and tiers in words, for every page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fundus2oct.leaderboard.ranking import Row
+
+EN_DASH = "\N{EN DASH}"
+
+
+def rank_range(bounds: tuple[int, int] | None) -> str:
+    """A rank interval, such as "1–3"; empty when there is none.
+
+    >>> rank_range((1, 3)), rank_range((2, 2)), rank_range(None)
+    ('1–3', '2', '')
+    """
+    if bounds is None:
+        return ""
+    first, last = bounds
+    return str(first) if first == last else f"{first}{EN_DASH}{last}"
+
+
+def opens_tier(row: Row, rows: Sequence[Row]) -> bool:
+    """Whether a row is the first of a tier other than the first."""
+    return row.tier is not None and row.tier > 1 and row is next(other for other in rows if other.tier == row.tier)
+
+
+def tier_sentences(rows: Sequence[Row]) -> tuple[str, ...]:
+    """One sentence for each tier of a board; none where there are no tiers.
+
+    Args:
+        rows: of the board, in order.
+    """
+    tiers: dict[int, list[Row]] = {}
+    for row in rows:
+        if row.tier is not None:
+            tiers.setdefault(row.tier, []).append(row)
+    return tuple(_sentence(tier, members) for tier, members in tiers.items())
+
+
+def _sentence(tier: int, members: Sequence[Row]) -> str:
+    ranks = [row.rank for row in members if row.rank is not None]
+    leader = members[0].entry.title
+    if len(members) == 1:
+        return f"Tier {tier}: rank {ranks[0]}, {leader}."
+    span = f"ranks {min(ranks)} to {max(ranks)}" if min(ranks) < max(ranks) else f"rank {ranks[0]}, shared"
+    held = ", ".join(row.entry.title for row in members if row.tier_note)
+    doubt = f" The place of {held} depends on finite-sample bias." if held else ""
+    return f"Tier {tier}: {span}; these eyes cannot tell them from {leader}.{doubt}"
