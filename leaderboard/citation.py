@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.number_text import fixed
 from fundus2oct.leaderboard.results_tree import Entry
@@ -26,7 +24,7 @@ def bibtex_citation(entry: Entry, board: Board, site_title: str) -> str:
     }
     if submission.links:
         fields["url"] = submission.links[0].replace("{", "%7B").replace("}", "%7D")
-    key = re.sub(r"[^a-z0-9]+", "-", submission.name)
+    key = submission.name.replace("/", ":")  # of slugs alone, and no two entries share one
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items()]
     return "\n".join([f"@misc{{{key},", *lines, "}"])
 

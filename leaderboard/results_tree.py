@@ -26,6 +26,7 @@ from fundus2oct.benchmark.result_file import CASES_NAME, RESULT_NAME, Result, li
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.team_file import Team, read_teams, team_of
 from fundus2oct.benchmark.timing_file import TIMING_NAME, Timing, read_timing
+from fundus2oct.leaderboard.case_values import CaseValues, read_case_values
 from fundus2oct.leaderboard.record_chain import chain_problems
 from fundus2oct.leaderboard.safe_text import visible_everywhere
 from fundus2oct.metrics.durable_file import sha256_file
@@ -44,12 +45,14 @@ class Record:
         result: its content, with unseen characters made visible.
         attestations: what others than the team found out about it.
         timing: seconds a volume, as the harness measured them.
+        cases: values per case, where the phase discloses them.
     """
 
     name: str
     result: Result
     attestations: tuple[Attestation, ...] = ()
     timing: Timing | None = None
+    cases: CaseValues | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +221,7 @@ def _read_record(path: Path, phase_folder: Path) -> Record:
         result=visible_everywhere(result),
         attestations=attestations,
         timing=timing and visible_everywhere(timing),
+        cases=read_case_values(path, result),
     )
 
 

@@ -16,8 +16,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BIBTEX = {
     "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
+    "{": r"\textbraceleft{}",  # BibTeX counts braces whether or not a backslash stands before them
+    "}": r"\textbraceright{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 } | {mark: "\\" + mark for mark in "#$%&_"}
@@ -57,7 +57,7 @@ def bibtex_text(text: str) -> str:
     r"""``text`` as the value of a BibTeX field: one line, nothing that ends the field or starts a command.
 
     >>> bibtex_text("50 % {x}")
-    '50 \\% \\{x\\}'
+    '50 \\% \\textbraceleft{}x\\textbraceright{}'
     """
     return "".join(_BIBTEX.get(character, character) for character in one_line(text))
 

@@ -176,7 +176,7 @@ def test_an_entry_page_holds_provenance_history_and_citation(site: Site, result:
     assert "Rank 1 of 1 ranked, provisionally: eligibility not assessed yet." in words
     assert "E_MISSING 1 case" in words
     assert re.search(r"0002-[0-9a-f]{8} 100\.0 fvd-v1 [0-9a-f]{12} counts 0001-[0-9a-f]{8} 500\.0", words)
-    assert "@misc{team-a-a," in words
+    assert "@misc{team-a:a," in words
     assert re.search(r"Truth hash [0-9a-f]{64}", words)
     assert "Isolation bubblewrap" in words
 
