@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -18,9 +17,9 @@ from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result
 from fundus2oct.benchmark.scoring import CaseScores, load_function, set_value
 from fundus2oct.benchmark.submission_file import RANKED_KINDS, Submission
+from fundus2oct.benchmark.volume import volumes_hash
 from fundus2oct.benchmark.volume_source import VolumeSource
 from fundus2oct.metrics import inference
-from fundus2oct.metrics.durable_file import canonical_json
 from fundus2oct.metrics.metric_card import MetricCard
 
 HEADLINE_MEAN = "B-scans -> eye -> patient -> mean over patients"
@@ -171,7 +170,7 @@ def make_result(
             "headline_mean": HEADLINE_MEAN,
             "metric_versions": {card.name: card.version for card in cards},
         },
-        "run": {**source.provenance, "volumes_hash": _volumes_hash(scores)},
+        "run": {**source.provenance, "volumes_hash": volumes_hash(scores.digests)},
         "cases": {
             "expected": len(scores.cases),
             "scored": len(scores.cases) - failed,
@@ -215,7 +214,3 @@ def _eligible(verdict: dict[str, Any], kind: str, failed: int, expected: int) ->
         return verdict
     reason = f"{failed} of {expected} cases failed, more than 5 %"
     return {"value": False, "reasons": [reason, *([] if verdict["value"] is None else verdict["reasons"])]}
-
-
-def _volumes_hash(scores: CaseScores) -> str:
-    return hashlib.sha256(canonical_json(dict(scores.digests)).encode("utf-8")).hexdigest()

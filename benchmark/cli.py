@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("fundus2oct.benchmark.compare_command:compare", "Compare entries: differences, ranks, tiers."),
     "verify": ("fundus2oct.benchmark.verify_command:verify", "Reproduce a filed record, check its signature."),
     "audit": ("fundus2oct.benchmark.audit_command:audit", "Put the metrics on trial: the truth under known faults."),
+    "pictures": ("fundus2oct.benchmark.pictures_command:pictures", "Make small pictures for the board's viewer."),
     "clean": ("fundus2oct.benchmark.clean_command:clean", "Give disk space back, never a result."),
     "status": ("fundus2oct.benchmark.status_command:status", "Withdraw, disqualify or reinstate an entry."),
     "leaderboard": ("fundus2oct.leaderboard.commands:leaderboard", "Build and serve the static board."),

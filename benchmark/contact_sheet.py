@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fundus2oct.benchmark.case_table import Case
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.scan_place import Point, ScanPlace, line_ends, scan_place
-from fundus2oct.metrics.scan_geometry import ANGLES_DEG, AXIAL_UM, DEPTH, LATERAL_UM, WIDTH
+from fundus2oct.metrics.scan_geometry import ANGLES_DEG, AXIAL_UM, DEPTH, LATERAL_UM, WIDTH, end_labels
 
 BACKGROUND = "#12161b"
 PANEL = "#1d232b"
@@ -75,24 +75,6 @@ def spread_cases(dataset: Dataset, count: int) -> tuple[Case, ...]:
     cases = sorted(dataset.cases, key=lambda case: (dataset.splits.index(case.split), case.case_id))
     steps = min(count, len(cases))
     return tuple(cases[i * len(cases) // steps] for i in range(steps))
-
-
-def end_labels(frame: int, eye: str) -> tuple[str, str]:
-    """What lies at the first and at the last column of a B-scan: S, I, N, T or two of them.
-
-    A photograph of a right eye has its nasal side at the right.
-
-    >>> end_labels(0, "R"), end_labels(3, "R"), end_labels(3, "L")
-    (('I', 'S'), ('T', 'N'), ('N', 'T'))
-    """
-    right, left = ("N", "T") if eye == "R" else ("T", "N")
-    names = []
-    for turn in (180.0, 0.0):
-        angle = math.radians(ANGLES_DEG[frame] + turn)
-        upright = "S" if math.sin(angle) > 0.01 else "I" if math.sin(angle) < -0.01 else ""
-        sideways = right if math.cos(angle) > 0.01 else left if math.cos(angle) < -0.01 else ""
-        names.append(upright + sideways)
-    return names[0], names[1]
 
 
 def _overview_row(dataset: Dataset, case: Case, across: int, width: int) -> Image.Image:

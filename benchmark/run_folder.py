@@ -28,7 +28,7 @@ from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.folder_lock import only_process
 from fundus2oct.benchmark.steps import step
 from fundus2oct.benchmark.submission_file import Submission
-from fundus2oct.benchmark.volume import Volume, read_volume, volume_digest, write_volume
+from fundus2oct.benchmark.volume import Volume, read_volume, volume_digest, volumes_hash, write_volume
 from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, write_json
 from fundus2oct.metrics.errors import BenchError
 
@@ -253,7 +253,7 @@ def _summary(records: list[CaseRecord], plan: Mapping[str, Any]) -> dict[str, An
         "cases": {record.case_id: {"digest": record.digest, "code": record.code} for record in records},
         "failures": dict(sorted(codes.items())),
         "flags": sorted(_flags(records)),
-        "volumes_hash": hashlib.sha256(canonical_json(digests).encode()).hexdigest(),
+        "volumes_hash": volumes_hash(digests),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from fundus2oct.benchmark import picture_file
 from fundus2oct.benchmark.worker import VOLUME_BYTES, VOLUME_SHAPE
-from fundus2oct.metrics.durable_file import write_bytes
+from fundus2oct.metrics.durable_file import canonical_json, write_bytes
 from fundus2oct.metrics.errors import BenchError
 
 Volume = NDArray[np.uint8]
@@ -91,3 +92,8 @@ def _parse_header(data: bytes, where: str | Path) -> tuple[dict[str, Any], int]:
 def volume_digest(volume: Volume) -> str:
     """Hexadecimal sha256 of the voxels in C order: the content hash of a volume everywhere."""
     return hashlib.sha256(np.ascontiguousarray(volume).tobytes()).hexdigest()
+
+
+def volumes_hash(digests: Mapping[str, str | None]) -> str:
+    """Hexadecimal sha256 over every case's digest, None where it failed: what pins the volumes of a whole run."""
+    return hashlib.sha256(canonical_json(dict(digests)).encode("utf-8")).hexdigest()

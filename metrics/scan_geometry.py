@@ -6,6 +6,7 @@ photograph, seen as the photographer sees it: x to the right of the picture, y u
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -53,6 +54,24 @@ def retinal_positions_um() -> NDArray[np.float64]:
     position = column_positions_um()
     angle = np.deg2rad(np.array(ANGLES_DEG))[:, None]
     return np.stack([position * np.cos(angle), position * np.sin(angle)], axis=-1)
+
+
+def end_labels(frame: int, eye: str) -> tuple[str, str]:
+    """What lies at the first and at the last column of a B-scan: S, I, N, T or two of them.
+
+    A photograph of a right eye has its nasal side at the right.
+
+    >>> end_labels(0, "R"), end_labels(3, "R"), end_labels(3, "L")
+    (('I', 'S'), ('T', 'N'), ('N', 'T'))
+    """
+    right, left = ("N", "T") if eye == "R" else ("T", "N")
+    names = []
+    for turn in (180.0, 0.0):
+        angle = math.radians(ANGLES_DEG[frame] + turn)
+        upright = "S" if math.sin(angle) > 0.01 else "I" if math.sin(angle) < -0.01 else ""
+        sideways = right if math.cos(angle) > 0.01 else left if math.cos(angle) < -0.01 else ""
+        names.append(upright + sideways)
+    return names[0], names[1]
 
 
 def mirror_volume(volume: NDArray[Any]) -> NDArray[Any]:

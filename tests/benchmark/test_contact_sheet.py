@@ -11,10 +11,10 @@ from PIL import Image, ImageColor
 from small_dataset import small_cases, write_small_dataset
 
 from fundus2oct.benchmark import contact_sheet
-from fundus2oct.benchmark.contact_sheet import GAP, LABEL, LINE_COLOURS, MARGIN, TITLE, end_labels
+from fundus2oct.benchmark.contact_sheet import GAP, LABEL, LINE_COLOURS, MARGIN, TITLE
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
 from fundus2oct.benchmark.scan_place import ScanPlace
-from fundus2oct.metrics.scan_geometry import DEPTH, WIDTH, mirror_eye
+from fundus2oct.metrics.scan_geometry import DEPTH, WIDTH, end_labels, mirror_eye
 
 SIDE = 2 * (DEPTH + LABEL) + GAP
 
