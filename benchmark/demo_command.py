@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,6 +17,9 @@ ORACLES = ("truth-copy", "real-vs-real", "truth-blurred")
 GENERATORS = ("constant", "mean-volume", "random-train", "nearest-fundus", "ridge")
 LEARNED = ("ddpm",)
 """Trained for about two minutes each on two processor cores; `gan` and `ldm` would take the demo past fifteen."""
+
+PICTURED_EYES, PICTURES_MB = 8, 16
+"""The first eyes of the split, and how many megabytes they may take with every best, middle and worst one."""
 
 
 @click.command()
@@ -46,7 +50,8 @@ def demo(context: click.Context, out: Path, profile: str, training: str, seed: i
     scored = ["--data", str(data), "--private", str(out / "private"), "--results", str(out / "results")]
     steps += [["score", "--oracle", name, *scored] for name in ORACLES]
     walls = _walls()
-    for name in GENERATORS if training == "none" else GENERATORS + LEARNED:
+    names = GENERATORS if training == "none" else GENERATORS + LEARNED
+    for name in names:
         options = ["--profile", training] if name in LEARNED else []
         folder, run = str(out / "generators" / name), str(out / "runs" / name)
         steps += [
@@ -55,11 +60,20 @@ def demo(context: click.Context, out: Path, profile: str, training: str, seed: i
             ["score", run, *scored],
         ]
     steps.append(["compare", "--all", "--private", str(out / "private"), "--results", str(out / "results")])
+    steps.append(_pictures_step(out, names))
     steps.append(["leaderboard", "build", str(out / "results"), "--out", str(out / "site")])
     for number, arguments in enumerate(steps, start=1):
         say(f"[{number}/{len(steps)}] bench {' '.join(arguments)}")
         run_step(context, arguments)
     say(f"done: open {out / 'site' / 'index.html'}")
+
+
+def _pictures_step(out: Path, names: Sequence[str]) -> list[str]:
+    """Pictures of a few eyes of every row but the copy of the truth, which would show the truth twice."""
+    runs = [str(out / "runs" / name) for name in names]
+    oracles = [argument for name in ORACLES[1:] for argument in ("--oracle", name)]
+    places = ["--data", str(out / "data"), "--results", str(out / "results"), "--private", str(out / "private")]
+    return ["pictures", *runs, *oracles, *places, "--eyes", str(PICTURED_EYES), "--budget", str(PICTURES_MB)]
 
 
 def _walls() -> str:

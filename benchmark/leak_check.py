@@ -23,7 +23,7 @@ from fundus2oct.metrics.errors import BenchError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 LABELS_FILE = Path("sidecar/labels.csv")
-NOT_LABELS = frozenset({"scan_centre_x", "scan_centre_y", "um_per_px", "licence"})
+NOT_LABELS = frozenset({"scan_centre_x", "scan_centre_y", "um_per_px", "licence", "fundus_licence", "oct_licence"})
 """Columns that describe the photograph itself, which whoever gets it sees anyway."""
 
 

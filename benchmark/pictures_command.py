@@ -54,10 +54,10 @@ def pictures(
 ) -> None:
     """Make small pictures of some eyes for the board's viewer: photograph, truth, and the volumes of RUNS.
 
-    RUNS are scored runs, and their records lie in --results. The eyes are the first of the split in the table's order,
-    and of each entry the best, the median and the worst by SSIM where values per case may be told. Nothing is made where
-    the dataset or a phase does not allow pictures, and an eye whose own licence does not is left out. The files are
-    lossy, for viewing; their quality is the best that keeps the budget. Running it again goes on where it stopped.
+    RUNS are scored runs whose records lie in --results. The eyes are the first of the split in the table's order,
+    and of each entry the best, the median and the worst by SSIM where values per case may be told. Nothing is made
+    where the dataset or a phase does not allow pictures, and an eye whose own licence does not is left out. The files
+    are lossy, for viewing; their quality is the best that keeps the budget. Running it again goes on where it stopped.
 
     \b
     Example:
@@ -74,16 +74,18 @@ def pictures(
     truth_hash = dataset.truth_hash(split)
     records = find_records(results, truth_hash)
     picture_rights.require_disclosed((str(path), record) for path, record in records)
+    allowed = allowed_cases(dataset, split)
     licences = _training_licences(dataset, train_split)
     shown = [
-        _shown_entry(source, digest, records, licences, private, results)
+        _shown_entry(source, digest, _records_of(source, digest, records, results), licences, private)
         for source, digest in _sources(runs, oracles, dataset, split)
     ]
+    shown = [entry.among(case.case_id for case in allowed) for entry in shown]
     plan = ViewingPlan(
         dataset=dataset,
         split=split,
         truth_hash=truth_hash,
-        cases=choose_cases(dataset, split, shown, eyes),
+        cases=choose_cases(allowed, shown, eyes),
         entries=tuple(sorted(shown, key=lambda entry: entry.name)),
         budget_bytes=round(budget * 1e6),
     )
@@ -103,11 +105,11 @@ def find_records(results: Path, truth_hash: str) -> Records:
     return [(path, record) for path, record in found if record["dataset"]["truth_hash"] == truth_hash]
 
 
-def choose_cases(dataset: Dataset, split: str, shown: Sequence[ShownEntry], eyes: int) -> tuple[Case, ...]:
-    """The first eyes of the split that may be shown, and every best, median and worst one, in the table's order.
+def allowed_cases(dataset: Dataset, split: str) -> tuple[Case, ...]:
+    """The eyes of a split whose own licences allow pictures, in the table's order.
 
     Raises:
-        BenchError: E_LICENCE when no eye may be shown; E_TRUTH when this copy has no truth.
+        BenchError: E_LICENCE when there is none; E_TRUTH when this copy has no truth; E_SPLIT.
     """
     from fundus2oct.benchmark.picture_rights import CODE, KINDS, may_be_shown
 
@@ -118,6 +120,11 @@ def choose_cases(dataset: Dataset, split: str, shown: Sequence[ShownEntry], eyes
         say(f"left out: {len(cases) - len(allowed)} of {len(cases)} eyes, whose own licence does not allow pictures")
     if not allowed:
         raise BenchError(CODE, "the licence of no eye allows pictures", where=dataset.folder / "cases.csv")
+    return tuple(allowed)
+
+
+def choose_cases(allowed: Sequence[Case], shown: Sequence[ShownEntry], eyes: int) -> tuple[Case, ...]:
+    """The first eyes, and every best, median and worst one, in the table's order."""
     picked = {case_id for entry in shown if entry.cases for case_id in entry.cases.picked().values()}
     first = {case.case_id for case in allowed[:eyes]}
     return tuple(case for case in allowed if case.case_id in first | picked)
@@ -150,38 +157,41 @@ def _sources(
         yield source, volumes_hash({case_id: None if v is None else volume_digest(v) for case_id, v in volumes})
 
 
-def _shown_entry(
-    source: VolumeSource,
-    digest: str,
-    records: Records,
-    licences: list[str] | BenchError,
-    private: Path | None,
-    results: Path,
-) -> ShownEntry:
-    """What is told of one entry, from the latest record of these very volumes.
+def _records_of(source: VolumeSource, digest: str, records: Records, results: Path) -> Records:
+    """The records of these very volumes.
 
     Raises:
-        BenchError: E_RECORD when there is none; E_LICENCE when its volumes may be training eyes that may not be shown.
+        BenchError: E_RECORD when there is none.
+    """
+    name = source.submission.name
+    own = [(path, r) for path, r in records if f"{r['entry']['team']}/{r['entry']['method']}" == name]
+    found = [(path, record) for path, record in own if record["run"]["volumes_hash"] == digest]
+    if not found:
+        what, fix = f"no record of the volumes of {name} on this truth", "run `bench score` first, then this again"
+        raise BenchError("E_RECORD", what, where=results, expected=f"volumes_hash {digest[:12]}...", fix=fix)
+    return found
+
+
+def _shown_entry(
+    source: VolumeSource, digest: str, records: Records, licences: list[str] | BenchError, private: Path | None
+) -> ShownEntry:
+    """What is told of one entry, from the latest record of its volumes.
+
+    Raises:
+        BenchError: E_LICENCE when its volumes may be training eyes that may not be shown.
     """
     from fundus2oct.benchmark.picture_rights import may_repeat_training_eyes
     from fundus2oct.benchmark.viewing import ShownEntry
     from fundus2oct.benchmark.viewing_cases import picked_cases
 
-    name = source.submission.name
-    of_these = [(p, r) for p, r in records if f"{r['entry']['team']}/{r['entry']['method']}" == name]
-    of_these = [(path, record) for path, record in of_these if record["run"]["volumes_hash"] == digest]
-    if not of_these:
-        what, fix = f"no record of the volumes of {name} on this truth", "run `bench score` first, then this again"
-        raise BenchError("E_RECORD", what, where=results, expected=f"volumes_hash {digest[:12]}...", fix=fix)
-    path, record = of_these[-1]
+    path, record = records[-1]
     own = [record["dataset"]["licence"]]
     if may_repeat_training_eyes(record):
         if isinstance(licences, BenchError):
             raise licences
         own = sorted({*own, *licences})
-    return ShownEntry(
-        source=source, volumes_hash=digest, licences=tuple(own), cases=picked_cases(path, record, private)
-    )
+    cases = picked_cases(path, record, private)
+    return ShownEntry(source=source, volumes_hash=digest, licences=tuple(own), cases=cases)
 
 
 def _summary(document: dict[str, Any]) -> str:

@@ -117,7 +117,9 @@ def read_pictures(folder: Path) -> Pictures:
     listed = dict(listed_files(document))
     if unknown := sorted(_names_in(folder) - listed.keys() - {FILE_NAME}):
         raise _wrong("a file that pictures.json does not name", folder / unknown[0])
-    return Pictures(folder=folder, document=document, files={name: _read(folder, name, listed[name]) for name in listed})
+    return Pictures(
+        folder=folder, document=document, files={name: _read(folder, name, listed[name]) for name in listed}
+    )
 
 
 def _check_place(document: Document, folder: Path) -> None:

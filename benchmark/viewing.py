@@ -1,8 +1,8 @@
 """Making the pictures of one split for viewing: which eyes, how small, and every file, resumably.
 
-An eye is made whole or not at all in a hidden folder beside the final one, which it replaces at the very end; a run that
-was killed goes on with the eyes that are missing. Quality is the best whose files keep the budget, from the bytes of a
-few eyes, and again from all. Called by `bench pictures`; who may be shown is `benchmark.picture_rights`.
+An eye is made whole or not at all in a hidden folder beside the final one, which it replaces at the very end; a run
+that was killed goes on with the eyes that are missing. Quality is the best whose files keep the budget, from the bytes
+of a few eyes, and again from all. Called by `bench pictures`; who may be shown is `benchmark.picture_rights`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,10 @@ class ShownEntry:
     def name(self) -> str:
         """``team/method``."""
         return self.source.submission.name
+
+    def among(self, case_ids: Iterable[str]) -> ShownEntry:
+        """The same entry, its best and worst case taken from these alone."""
+        return replace(self, cases=self.cases.among(case_ids) if self.cases else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +158,8 @@ def _make_within_budget(plan: ViewingPlan, making: Path) -> pictures_file.Docume
 
 def _first_quality(plan: ViewingPlan, room: int) -> int:
     """The best quality at which the mean of a few eyes keeps the budget."""
+    if room <= 0:
+        raise _beyond_budget(plan)
     spread = np.unique(np.linspace(0, len(plan.cases) - 1, SAMPLE).astype(int))
     for quality in QUALITIES:
         sizes = [sum(len(data) for data in _pictures_alone(plan, plan.cases[i], quality)) for i in spread]

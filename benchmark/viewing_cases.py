@@ -1,15 +1,15 @@
 """Best, median and worst case of an entry by SSIM, where values per case may be told. Called by `bench pictures`.
 
-They come from `<record>.per_case.csv` where the phase discloses it. A record without a phase's rules forbids nothing, so
-that there the organiser's own `per_case.csv` may be read; a phase that discloses none gets none.
+They come from `<record>.per_case.csv` where the phase discloses it. A record without a phase's rules forbids nothing,
+so that there the organiser's own `per_case.csv` may be read; a phase that discloses none gets none.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,11 @@ class PickedCases:
         """Case ids of the worst, the middle and the best value; of equal values the first by case id."""
         order = sorted(self.values, key=lambda case_id: (self.values[case_id], case_id))
         return {"best": order[-1], "median": order[len(order) // 2], "worst": order[0]}
+
+    def among(self, case_ids: Iterable[str]) -> PickedCases | None:
+        """The values of these cases alone; None where none of them has one."""
+        values = {case_id: self.values[case_id] for case_id in case_ids if case_id in self.values}
+        return replace(self, values=values) if values else None
 
     def told(self) -> list[Any]:
         """What of it decides the pictures."""

@@ -26,12 +26,13 @@ class PageLink:
     path: str
 
 
-def board_links(board: Board, *, has_audit: bool) -> tuple[PageLink, ...]:
+def board_links(board: Board, *, has_audit: bool, has_pictures: bool = False) -> tuple[PageLink, ...]:
     """The links of every page of ``board``."""
     return (
         PageLink("board", "Board", "index.html"),
         *(PageLink(card.name, card.abbreviation, f"metrics/{card.name}.html") for card in board.linked_cards),
         PageLink("metrics", "All metrics", "metrics/index.html"),
+        *((PageLink("viewer", "Viewer", "viewer.html"),) if has_pictures else ()),
         *((PageLink("audit", "Audit", "audit.html"),) if has_audit else ()),
         PageLink("about", "About", "about.html"),
     )

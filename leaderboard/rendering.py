@@ -15,9 +15,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from fundus2oct.benchmark.pictures_file import Pictures
 from fundus2oct.leaderboard.audit_page import Audit, audit_of
 from fundus2oct.leaderboard.board import Board
-from fundus2oct.leaderboard.navigation import board_links
+from fundus2oct.leaderboard.board_pictures import BoardPictures, pictures_of
+from fundus2oct.leaderboard.navigation import PageLink, board_links
 from fundus2oct.leaderboard.number_text import counted, plain
 from fundus2oct.leaderboard.safe_text import with_code
 
@@ -32,15 +34,20 @@ Files = Iterator[tuple[str, str | bytes]]
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What every page knows: the site's title, its boards, and the audits that were filed for them."""
+    """What every page knows: the site's title, its boards, the audits and the pictures that were filed for them."""
 
     title: str
     boards: tuple[Board, ...]
     audits: tuple[Audit, ...] = ()
+    pictures: tuple[Pictures, ...] = ()
 
     def audit_of(self, board: Board) -> Audit | None:
         """The audit made on the truth of ``board``, if there is one."""
         return audit_of(board, self.audits)
+
+    def pictures_of(self, board: Board) -> BoardPictures | None:
+        """The pictures of the entries of ``board``, if there are any."""
+        return pictures_of(board, self.pictures)
 
 
 class Renderer:
@@ -61,11 +68,17 @@ class Renderer:
         """
         root = "../" * path.count("/")
         base = f"{root}boards/{board.slug}/" if board else ""
-        links = board_links(board, has_audit=self.site.audit_of(board) is not None) if board else ()
+        links = self._links(board) if board else ()
         text = self._templates.get_template(template).render(
             site=self.site, board=board, root=root, base=base, path=path, board_links=links, **context
         )
         return text.rstrip("\n") + "\n"
+
+    def _links(self, board: Board) -> tuple[PageLink, ...]:
+        has_audit, has_pictures = (
+            found is not None for found in (self.site.audit_of(board), self.site.pictures_of(board))
+        )
+        return board_links(board, has_audit=has_audit, has_pictures=has_pictures)
 
 
 def _templates() -> jinja2.Environment:

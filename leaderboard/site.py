@@ -12,6 +12,7 @@ from pathlib import Path
 from fundus2oct.leaderboard.audit_page import read_audits
 from fundus2oct.leaderboard.board import Board, make_boards
 from fundus2oct.leaderboard.board_pairs import read_all_pairwise
+from fundus2oct.leaderboard.board_pictures import read_board_pictures
 from fundus2oct.leaderboard.pages import render_site
 from fundus2oct.leaderboard.rendering import Site
 from fundus2oct.leaderboard.results_tree import read_entries
@@ -49,7 +50,8 @@ def build_site(
     check_replaceable(out)
     entries, pairwise = read_entries(results_root), read_all_pairwise(results_root)
     boards = make_boards(entries, cards=cards, ranking_metric=ranking_metric, pairwise=pairwise)
-    replace_site(out, render_site(Site(title=title, boards=boards, audits=read_audits(results_root))))
+    audits, pictures = read_audits(results_root), read_board_pictures(results_root, boards)
+    replace_site(out, render_site(Site(title=title, boards=boards, audits=audits, pictures=pictures)))
     return boards
 
 

@@ -37,6 +37,7 @@ ALLOWED = {
         "benchmark.audit_file",
         "benchmark.entry_status",
         "benchmark.pairwise_file",
+        "benchmark.pictures_file",
         "benchmark.submission_file",
         "benchmark.timing_file",
         "benchmark.team_file",

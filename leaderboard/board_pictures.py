@@ -1,0 +1,183 @@
+"""The pictures that a board may show: those of its own truth and of the very volumes whose records stand on it.
+
+Reading and matching; `benchmark.pictures_file` checks the files, `bench pictures` made them. A folder of pictures that
+does not fit the records ends the build, so that no reader sees volumes other than the scored ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fundus2oct.benchmark.pictures_file import (
+    FILE_NAME,
+    FOLDER,
+    Pictures,
+    bscans_path,
+    en_face_path,
+    find_pictures,
+    photograph_path,
+    read_pictures,
+)
+from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.ranking import Row
+from fundus2oct.leaderboard.surface_drawing import draw_surfaces
+from fundus2oct.metrics.errors import BenchError
+
+EYE_NAMES = {"L": "left eye", "R": "right eye"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownVolume:
+    """The pictures of one volume of one eye; paths are those of the site.
+
+    Attributes:
+        told: its part of `pictures.json`.
+        bscans: path of the six B-scans.
+        en_face: path of the en-face picture.
+        surfaces: path of the drawing of both surfaces.
+    """
+
+    told: Mapping[str, Any]
+    bscans: str
+    en_face: str
+    surfaces: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardPictures:
+    """The pictures of one board.
+
+    Attributes:
+        pictures: of its split.
+        rows: the board's rows that have pictures, in the board's order.
+    """
+
+    pictures: Pictures
+    rows: tuple[Row, ...]
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The content of `pictures.json`."""
+        return self.pictures.document
+
+    @property
+    def eyes(self) -> list[dict[str, Any]]:
+        """The eyes as `pictures.json` tells of them."""
+        found: list[dict[str, Any]] = self.document["eyes"]
+        return found
+
+    @property
+    def site_folder(self) -> str:
+        """Where they lie in the site."""
+        return site_folder(self.pictures)
+
+    def entry(self, row: Row) -> dict[str, Any]:
+        """What `pictures.json` tells of the entry in ``row``."""
+        told: dict[str, Any] = self.document["entries"][self._index(row)]
+        return told
+
+    def photograph(self, eye: Mapping[str, Any]) -> str:
+        """Path of an eye's photograph in the site."""
+        return f"{self.site_folder}/{photograph_path(eye['id'])}"
+
+    def truth(self, eye: Mapping[str, Any]) -> ShownVolume:
+        """The real volume of an eye."""
+        return _volume(self.pictures, eye["id"], "truth", eye["truth"])
+
+    def volume(self, eye: Mapping[str, Any], row: Row) -> ShownVolume | None:
+        """The volume that an entry drew of an eye; None where it failed."""
+        told = eye["entries"][self._index(row)]
+        return None if told is None else _volume(self.pictures, eye["id"], row.entry.submission.name, told)
+
+    def _index(self, row: Row) -> int:
+        names = [f"{entry['team']}/{entry['method']}" for entry in self.document["entries"]]
+        return names.index(row.entry.submission.name)
+
+
+def read_board_pictures(root: Path, boards: Sequence[Board]) -> tuple[Pictures, ...]:
+    """Every folder of pictures below a root of results that belongs to one of ``boards``.
+
+    Raises:
+        BenchError: what `read_pictures` raises; E_PICTURES for pictures of no board's truth, or of volumes that no
+            board shows; E_LICENCE where a record of the same truth does not allow pictures.
+    """
+    found = []
+    for folder in find_pictures(root):
+        pictures = read_pictures(folder)
+        _check_belongs(pictures, [board for board in boards if _is_of(pictures, board)])
+        found.append(pictures)
+    return tuple(found)
+
+
+def pictures_of(board: Board, all_pictures: Sequence[Pictures]) -> BoardPictures | None:
+    """The pictures that ``board`` may show; None where there is none of its entries."""
+    for pictures in all_pictures:
+        if _is_of(pictures, board):
+            rows = tuple(row for row in board.rows if _key(row) in _listed(pictures))
+            return BoardPictures(pictures=pictures, rows=rows) if rows else None
+    return None
+
+
+def picture_files(all_pictures: Sequence[Pictures]) -> Iterator[tuple[str, bytes]]:
+    """Every picture of the site by its path, and the drawing of the surfaces beside each volume's."""
+    for pictures in all_pictures:
+        folder = site_folder(pictures)
+        yield from ((f"{folder}/{name}", data) for name, data in pictures.files.items())
+        for eye in pictures.document["eyes"]:
+            names = ["truth", *(f"{entry['team']}/{entry['method']}" for entry in pictures.document["entries"])]
+            for name, told in zip(names, [eye["truth"], *eye["entries"]], strict=True):
+                if told is not None:
+                    yield _volume(pictures, eye["id"], name, told).surfaces, draw_surfaces(told).encode("utf-8")
+
+
+def site_folder(pictures: Pictures) -> str:
+    """Where the pictures of a split lie in the site."""
+    return f"{FOLDER}/{pictures.folder.parent.name}/{pictures.folder.name}"
+
+
+def _volume(pictures: Pictures, eye: str, source: str, told: Mapping[str, Any]) -> ShownVolume:
+    folder = site_folder(pictures)
+    return ShownVolume(
+        told=told,
+        bscans=f"{folder}/{bscans_path(eye, source)}",
+        en_face=f"{folder}/{en_face_path(eye, source)}",
+        surfaces=f"{folder}/{eye}/surfaces/{source}.svg",
+    )
+
+
+def _is_of(pictures: Pictures, board: Board) -> bool:
+    told, own = pictures.document["dataset"], board.dataset
+    return all(told[key] == own[key] for key in ("name", "version", "split", "truth_hash"))
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    submission = row.entry.submission
+    return submission.team, submission.method, str(row.entry.result["run"]["volumes_hash"])
+
+
+def _listed(pictures: Pictures) -> set[tuple[str, str, str]]:
+    return {(entry["team"], entry["method"], entry["volumes_hash"]) for entry in pictures.document["entries"]}
+
+
+def _check_belongs(pictures: Pictures, boards: Sequence[Board]) -> None:
+    where = pictures.folder / FILE_NAME
+    if not boards:
+        what, found = "pictures of a truth that no record was made on", pictures.truth_hash[:12]
+        raise BenchError("E_PICTURES", what, where=where, found=found, fix="remove the folder, or make them again")
+    rows = [row for board in boards for row in board.rows]
+    hidden = [row for row in rows if not row.entry.result["dataset"]["pictures_may_be_published"]]
+    if hidden:
+        raise BenchError(
+            "E_LICENCE",
+            "a record of these eyes does not allow pictures",
+            where=where,
+            found=f"{hidden[0].entry.submission.name}, phase {hidden[0].entry.result['phase']}",
+            fix="remove the folder of pictures",
+        )
+    if strange := sorted(_listed(pictures) - {_key(row) for row in rows}):
+        team, method, digest = strange[0]
+        what, found = f"pictures of other volumes than the record of {team}/{method} shown", digest[:12]
+        raise BenchError("E_PICTURES", what, where=where, found=found, fix="run `bench pictures` again")
