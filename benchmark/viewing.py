@@ -226,7 +226,7 @@ def make_eye(plan: ViewingPlan, case: Case, eye: str, quality: int) -> MadeEye:
     """All pictures and numbers of one eye."""
     data, (width, height) = encoding.photograph_webp(plan.dataset.fundus(case))
     files = {pictures_file.photograph_path(eye): data}
-    told = []
+    told: list[dict[str, Any] | None] = []
     levels: tuple[float, float] | None = None
     for name, volume in _volumes(plan, case).items():
         if volume is None:

@@ -78,8 +78,8 @@ def picked_cases(record: Path, result: Mapping[str, Any], private: Path | None) 
     if rule is not None:
         path = record.with_name(f"{record.stem}.per_case.csv")
         return _read(path, result) if rule.per_case and path.exists() else None
-    path = _private_table(result, private) if private is not None else None
-    return None if path is None else _read(path, result)
+    table = _private_table(result, private) if private is not None else None
+    return None if table is None else _read(table, result)
 
 
 def _private_table(result: Mapping[str, Any], private: Path) -> Path | None:
