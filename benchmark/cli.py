@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clean": ("fundus2oct.benchmark.clean_command:clean", "Give disk space back, never a result."),
     "status": ("fundus2oct.benchmark.status_command:status", "Withdraw, disqualify or reinstate an entry."),
     "leaderboard": ("fundus2oct.leaderboard.commands:leaderboard", "Build and serve the static board."),
+    "export": ("fundus2oct.leaderboard.export_command:export", "Write a board as JSON, CSV, LaTeX, BibTeX, report."),
     "doctor": ("fundus2oct.benchmark.doctor_command:doctor", "What this machine offers, found by trying it."),
     "explain": ("fundus2oct.benchmark.explain_command:explain", "Say what an error code means and what to do."),
     "demo": ("fundus2oct.benchmark.demo_command:demo", "The whole path on the phantom: data to board."),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from fundus2oct.leaderboard.audit_page import view_audit
 from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.board_uncertainty import uncertainties
 from fundus2oct.leaderboard.board_view import protocol_texts, view_board
+from fundus2oct.leaderboard.exports import EXPORTS
 from fundus2oct.leaderboard.lead import judge_lead
 from fundus2oct.leaderboard.rendering import Files, Renderer
-from fundus2oct.leaderboard.values_view import nameless
 
 
 def front_pages(renderer: Renderer) -> Files:
@@ -30,7 +31,7 @@ def board_pages(renderer: Renderer, board: Board) -> Files:
 
 
 def _board_page(renderer: Renderer, board: Board, *, path: str) -> str:
-    return renderer.page("board.html", path=path, board=board, view=view_board(board))
+    return renderer.page("board.html", path=path, board=board, view=view_board(board), exports=EXPORTS)
 
 
 def about_pages(renderer: Renderer, board: Board) -> Files:
@@ -39,19 +40,9 @@ def about_pages(renderer: Renderer, board: Board) -> Files:
     context = {
         "policies": protocol_texts(board, "failure_policy"),
         "means": protocol_texts(board, "headline_mean"),
-        "uncertainties": _uncertainties(board),
+        "uncertainties": uncertainties(board),
     }
     yield path, renderer.page("about.html", path=path, board=board, **context)
-
-
-def _uncertainties(board: Board) -> list[tuple[str, str, str]]:
-    """Abbreviations, method and estimand of every kind of interval on the board."""
-    found: dict[tuple[str, str], dict[str, None]] = {}
-    for card in board.cards:
-        measured = [row.entry.measured(card.name)["uncertainty"] for row in board.rows]
-        for method, estimand in sorted({(u["method"], nameless(u["estimand"], card)) for u in measured if u}):
-            found.setdefault((method, estimand), {})[card.abbreviation] = None
-    return [(", ".join(names), method, estimand) for (method, estimand), names in found.items()]
 
 
 def audit_pages(renderer: Renderer, board: Board) -> Files:

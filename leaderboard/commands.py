@@ -27,7 +27,8 @@ def leaderboard() -> None:
 @click.argument("results_root", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The site's folder; replaced as a whole.")
 @click.option("--title", default=DEFAULT_TITLE, show_default=True, help="Name of the site.")
-def build(results_root: Path, out: Path, title: str) -> None:
+@click.option("--address", help="Where the site will stand, https://...: for its sitemap and the links of its feed.")
+def build(results_root: Path, out: Path, title: str, address: str | None) -> None:
     """Build the board of RESULTS_ROOT as plain files.
 
     RESULTS_ROOT holds <team>/<method>/results/<dataset>-<version>/<phase>/. The latest record of each entry counts.
@@ -36,10 +37,18 @@ def build(results_root: Path, out: Path, title: str) -> None:
     \b
     Example:
       bench leaderboard build demo/results --out demo/site
+      bench leaderboard build submissions --out site --address https://eyes.example/board
     """
     from fundus2oct.metrics import catalogue
 
-    boards = build_site(results_root, out, cards=catalogue.CARDS, ranking_metric=catalogue.RANKING_METRIC, title=title)
+    boards = build_site(
+        results_root,
+        out,
+        cards=catalogue.CARDS,
+        ranking_metric=catalogue.RANKING_METRIC,
+        title=title,
+        address=address,
+    )
     if not click.get_current_context().find_root().params.get("quiet", False):
         entries = sum(len(board.rows) for board in boards)
         told = f"{counted(len(boards), 'board')}, {entries} {'entry' if entries == 1 else 'entries'}"

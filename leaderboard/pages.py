@@ -12,11 +12,14 @@ from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.board_pages import about_pages, audit_pages, board_pages, front_pages
 from fundus2oct.leaderboard.board_pictures import picture_files
 from fundus2oct.leaderboard.entry_pages import entry_pages
+from fundus2oct.leaderboard.exports import download_files
+from fundus2oct.leaderboard.feed import feed_files
 from fundus2oct.leaderboard.metric_pages import metric_pages
 from fundus2oct.leaderboard.rendering import CONTENT_SECURITY_POLICY, FOLDER, Files, Renderer, Site
+from fundus2oct.leaderboard.sitemap import sitemap_files
 from fundus2oct.leaderboard.viewer_page import viewer_pages
 
-SITE_PAGES: tuple[Callable[[Renderer], Files], ...] = (front_pages,)
+SITE_PAGES: tuple[Callable[[Renderer], Files], ...] = (front_pages, feed_files)
 BOARD_PAGES: tuple[Callable[[Renderer, Board], Files], ...] = (
     board_pages,
     about_pages,
@@ -24,6 +27,7 @@ BOARD_PAGES: tuple[Callable[[Renderer, Board], Files], ...] = (
     audit_pages,
     entry_pages,
     viewer_pages,
+    download_files,
 )
 
 
@@ -34,6 +38,7 @@ def render_site(site: Site) -> dict[str, bytes]:
     for board in site.boards:
         files |= {path: _bytes(content) for kind in BOARD_PAGES for path, content in kind(renderer, board)}
     assets = {f"assets/{path.name}": path.read_bytes() for path in sorted((FOLDER / "assets").iterdir())}
+    files |= dict(sitemap_files(site, sorted(files)))
     return files | assets | dict(picture_files(site.pictures)) | {"_headers": _headers_sample().encode("utf-8")}
 
 

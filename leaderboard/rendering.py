@@ -34,12 +34,13 @@ Files = Iterator[tuple[str, str | bytes]]
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What every page knows: the site's title, its boards, the audits and the pictures that were filed for them."""
+    """What every page knows: the site's title, its boards, audits and pictures that were filed for them, its address."""
 
     title: str
     boards: tuple[Board, ...]
     audits: tuple[Audit, ...] = ()
     pictures: tuple[Pictures, ...] = ()
+    address: str | None = None
 
     def audit_of(self, board: Board) -> Audit | None:
         """The audit made on the truth of ``board``, if there is one."""

@@ -16,6 +16,7 @@ from fundus2oct.leaderboard.board_pictures import read_board_pictures
 from fundus2oct.leaderboard.pages import render_site
 from fundus2oct.leaderboard.rendering import Site
 from fundus2oct.leaderboard.results_tree import read_entries
+from fundus2oct.leaderboard.site_address import check_address
 from fundus2oct.leaderboard.site_folder import check_replaceable, replace_site
 from fundus2oct.metrics.errors import BenchError
 from fundus2oct.metrics.metric_card import MetricCard
@@ -30,6 +31,7 @@ def build_site(
     cards: Sequence[MetricCard],
     ranking_metric: str,
     title: str = DEFAULT_TITLE,
+    address: str | None = None,
 ) -> tuple[Board, ...]:
     """Build the whole site of the results under ``results_root`` into the folder ``out``.
 
@@ -39,20 +41,27 @@ def build_site(
         cards: the metrics' cards in the order of the board's columns.
         ranking_metric: name of the card that orders the boards.
         title: name of the site.
+        address: where the site will stand, for its sitemap and the links of its feed; None when that is not known.
 
     Returns:
         the boards of the site.
 
     Raises:
-        BenchError: E_RESULTS, E_SITE, E_DISK or what is wrong with a result; the old site stays.
+        BenchError: E_RESULTS, E_SITE, E_ADDRESS, E_DISK or what is wrong with a result; the old site stays.
     """
+    checked = address and check_address(address)
     _check_apart(results_root, out)
     check_replaceable(out)
-    entries, pairwise = read_entries(results_root), read_all_pairwise(results_root)
-    boards = make_boards(entries, cards=cards, ranking_metric=ranking_metric, pairwise=pairwise)
+    boards = read_boards(results_root, cards=cards, ranking_metric=ranking_metric)
     audits, pictures = read_audits(results_root), read_board_pictures(results_root, boards)
-    replace_site(out, render_site(Site(title=title, boards=boards, audits=audits, pictures=pictures)))
+    replace_site(out, render_site(Site(title=title, boards=boards, audits=audits, pictures=pictures, address=checked)))
     return boards
+
+
+def read_boards(results_root: Path, *, cards: Sequence[MetricCard], ranking_metric: str) -> tuple[Board, ...]:
+    """The boards of the results under ``results_root``; arguments and errors are those of `build_site`."""
+    entries, pairwise = read_entries(results_root), read_all_pairwise(results_root)
+    return make_boards(entries, cards=cards, ranking_metric=ranking_metric, pairwise=pairwise)
 
 
 def _check_apart(results_root: Path, out: Path) -> None:

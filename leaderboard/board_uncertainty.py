@@ -1,0 +1,16 @@
+"""What the intervals of a board cover, each kind of interval once. Called by the page about a board and its report."""
+
+from __future__ import annotations
+
+from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.values_view import nameless
+
+
+def uncertainties(board: Board) -> list[tuple[str, str, str]]:
+    """Abbreviations, method and estimand of every kind of interval on the board."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for card in board.cards:
+        measured = [row.entry.measured(card.name)["uncertainty"] for row in board.rows]
+        for method, estimand in sorted({(u["method"], nameless(u["estimand"], card)) for u in measured if u}):
+            found.setdefault((method, estimand), {})[card.abbreviation] = None
+    return [(", ".join(names), method, estimand) for (method, estimand), names in found.items()]
