@@ -34,7 +34,7 @@ Files = Iterator[tuple[str, str | bytes]]
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What every page knows: the site's title, its boards, audits and pictures that were filed for them, its address."""
+    """What every page knows: the site's title and address, its boards, and what was filed for them beside results."""
 
     title: str
     boards: tuple[Board, ...]
