@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from fundus2oct.leaderboard.site_folder import MARKER, is_site
 from fundus2oct.metrics.errors import BenchError
@@ -19,6 +21,15 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class SiteServer(ThreadingHTTPServer):
+    """A server that a browser may hang up on: it does whenever a picture is turned away before it has come."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a closed connection; anything else is told as the base class does."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def open_server(site: Path, port: int) -> ThreadingHTTPServer:
     """A server of the folder ``site``, listening but not yet serving.
 
@@ -30,7 +41,7 @@ def open_server(site: Path, port: int) -> ThreadingHTTPServer:
         raise BenchError("E_SITE", "no site here", where=site, expected=f"a folder with {MARKER}", fix=fix)
     handler = functools.partial(QuietHandler, directory=str(site))
     try:
-        return ThreadingHTTPServer((HOST, port), handler)
+        return SiteServer((HOST, port), handler)
     except OSError as error:
         raise BenchError(
             "E_PORT", "cannot listen", where=f"{HOST}:{port}", found=error.strerror, fix="choose another --port"
