@@ -18,7 +18,7 @@ from torch.nn import functional
 from fundus2oct.baselines.networks.conditioning import ConditioningConfig
 from fundus2oct.baselines.networks.denoiser import DenoiserConfig
 from fundus2oct.baselines.networks.diffusion import DiffusionConfig, SamplingConfig
-from fundus2oct.baselines.networks.posture import measured_posture
+from fundus2oct.baselines.networks.retina_shape import RetinaShape, measured_shape
 from fundus2oct.baselines.networks.standardisation import Standardisation, moments
 from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
 from fundus2oct.baselines.training.encoder_weights import load_encoder
@@ -95,7 +95,7 @@ class DdpmNetworks(DiffusionNetworks):
             (N_BSCANS, channels, *size),
             settings.photograph_dropped,
         )
-        self.posture = measured_posture(settings.data.straightened)
+        self.shape = RetinaShape(settings.data.thickness_chance) if settings.data.framed else None
         self.scale = Standardisation((N_BSCANS, 1, settings.data.height, settings.data.width))
 
     def measure(self, volumes: Iterable[Tensor]) -> None:
@@ -142,7 +142,7 @@ def stages(settings: DdpmSettings) -> Sequence[Stage]:
 
     def make_task(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> DdpmTask:
         networks = make_networks(settings)
-        networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
+        networks.shape = measured_shape(eyes.shapes, settings.data.thickness_chance)
         measure_photographs(networks, eyes)
         if settings.standardised:
             networks.measure(as_network_values(part).unsqueeze(2) for part in torch.split(eyes.volume[0], READ_AT_ONCE))

@@ -28,7 +28,7 @@ from fundus2oct.baselines.networks.pix2pix3d import (
     discriminator_loss,
     translation_loss,
 )
-from fundus2oct.baselines.networks.posture import measured_posture
+from fundus2oct.baselines.networks.retina_shape import RetinaShape, measured_shape
 from fundus2oct.baselines.training.encoder_weights import load_encoder
 from fundus2oct.baselines.training.eye_tensors import Batch, EyeTensors
 from fundus2oct.baselines.training.learned_method import LearnedMethod
@@ -77,11 +77,11 @@ class GanSettings:
 
 
 class GanNetworks(nn.Module):
-    """What generates: the generator, and the posture of straightened volumes."""
+    """What generates: the generator, and the shapes of volumes in the frame."""
 
     def __init__(self, settings: GanSettings) -> None:
         super().__init__()
-        self.posture = measured_posture(settings.data.straightened)
+        self.shape = RetinaShape(settings.data.thickness_chance) if settings.data.framed else None
         height, width = settings.data.height, settings.data.width
         self.generator = Pix2PixGenerator(replace(settings.generator, height=height, width=width))
         self._shape = (N_BSCANS, 1, height, width)
@@ -144,7 +144,7 @@ def stages(settings: GanSettings) -> Sequence[Stage]:
 
     def make_task(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> GanTask:
         networks = make_networks(settings)
-        networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
+        networks.shape = measured_shape(eyes.shapes, settings.data.thickness_chance)
         measure_photographs(networks, eyes)
         load_encoder(networks.generator.fundus_encoder, settings.encoder_weights)
         return GanTask(settings, networks)

@@ -26,7 +26,7 @@ from fundus2oct.baselines.networks.pix2pix3d import (
     generator_loss,
 )
 from fundus2oct.baselines.networks.pixel_noise import PixelNoise
-from fundus2oct.baselines.networks.posture import measured_posture
+from fundus2oct.baselines.networks.retina_shape import RetinaShape, measured_shape
 from fundus2oct.baselines.networks.standardisation import Standardisation
 from fundus2oct.baselines.training.checkpoint import check_weights, read_model
 from fundus2oct.baselines.training.diffusion_networks import DiffusionNetworks
@@ -90,7 +90,7 @@ class AutoencoderTask:
 
 
 class LdmNetworks(nn.Module):
-    """What generates: a denoiser of latents, the autoencoder, which learns no more, and the volumes' posture.
+    """What generates: a denoiser of latents, the autoencoder, which learns no more, and the volumes' shapes.
 
     Attributes:
         scale: of latents of unit scale, (6, channels, h, w); does nothing where they are not standardised.
@@ -98,7 +98,7 @@ class LdmNetworks(nn.Module):
 
     def __init__(self, settings: LdmSettings, *, with_photograph: bool = True) -> None:
         super().__init__()
-        self.posture = measured_posture(settings.data.straightened)
+        self.shape = RetinaShape(settings.data.thickness_chance) if settings.data.framed else None
         self.autoencoder = Autoencoder(settings.autoencoder).requires_grad_(False)
         self.pixel_noise = PixelNoise() if settings.drawn_pixels else None
         self.diffusion = DiffusionNetworks(
@@ -200,7 +200,7 @@ def stages(settings: LdmSettings) -> Sequence[Stage]:
 
     def volumes(eyes: EyeTensors, learned: Mapping[str, Tensor]) -> Task:
         networks = make_networks(settings)
-        networks.posture = measured_posture(settings.data.straightened, eyes.floors[0])
+        networks.shape = measured_shape(eyes.shapes, settings.data.thickness_chance)
         measure_photographs(networks, eyes)
         if settings.encoder_weights:
             load_encoder(networks.diffusion.denoiser.fundus_encoder, settings.encoder_weights)

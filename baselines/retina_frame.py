@@ -87,11 +87,11 @@ def find_thickness(volume: NDArray[np.uint8], floor: Floats) -> Floats:
     """Rows from the first lit row of the retina to the floor, smoothed along each B-scan.
 
     Args:
-        volume: (6, 320, 448) uint8.
-        floor: (6, 448) float64, from `floor_rows`.
+        volume: (b, 320, w) uint8.
+        floor: (b, w) float64, from `floor_rows`.
 
     Returns:
-        (6, 448) float64, within `THICKNESS_RANGE`.
+        (b, w) float64, within `THICKNESS_RANGE`.
     """
     smooth = gaussian_filter(volume.astype(np.float32), (0, 1.5, 3))
     height = floor[:, None, :] - np.arange(DEPTH)[None, :, None]
@@ -108,7 +108,7 @@ def find_thickness(volume: NDArray[np.uint8], floor: Floats) -> Floats:
 
 def to_frame(volume: NDArray[np.uint8], floor: Floats, thickness: Floats) -> NDArray[np.uint8]:
     """The volume with every A-scan moved and stretched into the frame: (6, 320, 448) uint8."""
-    source = _piecewise(FRAME_FLOOR, FRAME_THICKNESS, floor, thickness)
+    source = source_rows(FRAME_FLOOR, FRAME_THICKNESS, floor, thickness)
     return np.rint(_resampled(volume, source)).astype(np.uint8)
 
 
@@ -124,16 +124,25 @@ def from_frame(picture: NDArray[Any], floor: Floats, thickness: Floats) -> NDArr
         (6, 320, 448) float32.
     """
     believed = np.clip(thickness, *THICKNESS_RANGE)
-    return _resampled(picture, _piecewise(floor, believed, FRAME_FLOOR, FRAME_THICKNESS))
+    return _resampled(picture, source_rows(floor, believed, FRAME_FLOOR, FRAME_THICKNESS))
 
 
-def _piecewise(
+def source_rows(
     floor: Floats | float, thickness: Floats | float, source_floor: Floats | float, source_thickness: Floats | float
 ) -> Floats:
-    """(6, 320, 448) float64: source row of every row; stretched within the retina, moved as a whole outside of it."""
+    """The row from which every row of a moved picture is taken; stretched within the retina, moved as a whole outside.
+
+    Args:
+        floor: (b, w) float64 or a number, rows: where the retina is to lie.
+        thickness: the same, how thick it is to be.
+        source_floor: the same, where it lies.
+        source_thickness: the same, how thick it is.
+
+    Returns:
+        (b, 320, w) float64; what lies outside 0..319 is beyond the picture.
+    """
     floor, thickness, source_floor, source_thickness = (
-        np.broadcast_to(rows, (N_BSCANS, WIDTH))[:, None, :]
-        for rows in (floor, thickness, source_floor, source_thickness)
+        rows[:, None, :] for rows in np.broadcast_arrays(floor, thickness, source_floor, source_thickness)
     )
     height = floor - np.arange(DEPTH)[None, :, None]
     inside = np.clip(height, 0, thickness) * (source_thickness / thickness)

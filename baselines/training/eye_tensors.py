@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from fundus2oct.baselines.networks.posture import straighten
-from fundus2oct.baselines.retina_frame import N_FLOOR, find_bscan_floor, find_floor, floor_rows
+from fundus2oct.baselines.fundus_descriptor import describe
+from fundus2oct.baselines.networks.retina_shape import KnownShapes, into_frame
+from fundus2oct.baselines.retina_frame import find_bscan_floor, find_floor, find_thickness, floor_rows
 from fundus2oct.baselines.training.step_random import stream_seed
 from fundus2oct.baselines.training.train_settings import DataSettings
 from fundus2oct.baselines.training_set import ShowProgress, TrainingEye, TrainingSet
 from fundus2oct.benchmark import picture_file
 from fundus2oct.metrics.errors import BenchError
-from fundus2oct.metrics.scan_geometry import N_BSCANS, mirror_fundus, mirror_volume
+from fundus2oct.metrics.scan_geometry import DEPTH, N_BSCANS, WIDTH, mirror_fundus, mirror_volume
 
 Pictures = NDArray[np.uint8]
 
@@ -65,7 +66,7 @@ class EyeTensors:
         volume: (v, n, 6, h, w).
         unpaired: (v, m, 6, h, w), B-scans without a photograph in groups of six.
         mirror: chance that the mirror image is shown.
-        floors: (v, n, 6) float64, coefficients of each volume's floor where they are straightened; else empty.
+        shapes: of the pairs as they are, not mirrored, where volumes are in the frame; else None.
     """
 
     fundus: Tensor
@@ -73,7 +74,7 @@ class EyeTensors:
     volume: Tensor
     unpaired: Tensor
     mirror: float
-    floors: Tensor = field(default_factory=lambda: torch.zeros(1, 0, N_FLOOR, dtype=torch.float64))
+    shapes: KnownShapes | None = None
 
     def __len__(self) -> int:
         """The number of pairs."""
@@ -130,7 +131,7 @@ def load_eyes(
     """
     variants = 2 if settings.mirror > 0 else 1
 
-    def read(eye: TrainingEye) -> list[tuple[NDArray[Any], ...]]:
+    def read(eye: TrainingEye) -> list[_Prepared]:
         return [_prepare(eye, settings, condition, mirrored=bool(variant)) for variant in range(variants)]
 
     eyes = []
@@ -138,33 +139,51 @@ def load_eyes(
         for eye in pool.map(read, training):
             eyes.append(eye)
             advance(1)
-    fundus, strips, volume, floors = (
-        torch.from_numpy(np.stack([[eye[variant][part] for eye in eyes] for variant in range(variants)]))
-        for part in range(4)
+    fundus, strips, volume = (
+        torch.from_numpy(np.stack([[eye[variant].pictures[part] for eye in eyes] for variant in range(variants)]))
+        for part in range(3)
     )
     others = torch.from_numpy(_read_unpaired(unpaired, settings, variants))
-    return EyeTensors(fundus, strips, volume, others, settings.mirror, floors)
+    shapes = _known_shapes([eye[0] for eye in eyes], training) if settings.framed else None
+    return EyeTensors(fundus, strips, volume, others, settings.mirror, shapes)
 
 
-def _prepare(
-    eye: TrainingEye, settings: DataSettings, condition: Condition, *, mirrored: bool
-) -> tuple[NDArray[Any], ...]:
-    """Field, strips, volume and floor of one eye, turned into a right eye, or into the mirror image of one."""
+@dataclass(frozen=True)
+class _Prepared:
+    """One eye: field, strips and volume; and, where it is seen in the frame, its floor, thickness and descriptor."""
+
+    pictures: tuple[Pictures, Pictures, Pictures]
+    shape: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None
+
+
+def _prepare(eye: TrainingEye, settings: DataSettings, condition: Condition, *, mirrored: bool) -> _Prepared:
+    """One eye, turned into a right eye, or into the mirror image of one."""
     fundus, volume = eye.read_fundus(), eye.read_volume()
     if (eye.eye == "L") != mirrored:
         fundus, volume = mirror_fundus(fundus), mirror_volume(volume)
-    floor = np.empty(0)
-    if settings.straightened:
+    shape = None
+    if settings.framed:
         floor = find_floor(volume)
-        volume = straighten(volume, floor_rows(floor))
-    return (*condition(fundus), reduced(volume, settings), floor)
+        thickness = find_thickness(volume, floor_rows(floor))
+        volume = into_frame(volume, floor_rows(floor), thickness)
+        shape = floor, thickness, describe(fundus, eye="R")
+    return _Prepared((*condition(fundus), reduced(volume, settings)), shape)
+
+
+def _known_shapes(prepared: Sequence[_Prepared], training: TrainingSet) -> KnownShapes:
+    floors, thicknesses, descriptors = zip(*(eye.shape for eye in prepared if eye.shape), strict=True)
+    patients = tuple(eye.patient_id for eye in training)
+    return KnownShapes(np.stack(floors), np.stack(thicknesses), np.stack(descriptors), patients)
 
 
 def reduced(volume: Pictures, settings: DataSettings) -> Pictures:
     """Every B-scan of (b, rows, columns) reduced to (b, height, width) as ``settings.reduce`` says."""
-    kernel = Image.Resampling.BOX if settings.reduce == "area" else Image.Resampling.NEAREST
     size = (settings.width, settings.height)
-    return np.stack([np.asarray(Image.fromarray(bscan).resize(size, kernel)) for bscan in volume])
+    return np.stack([np.asarray(Image.fromarray(bscan).resize(size, _kernel(settings))) for bscan in volume])
+
+
+def _kernel(settings: DataSettings) -> Image.Resampling:
+    return Image.Resampling.BOX if settings.reduce == "area" else Image.Resampling.NEAREST
 
 
 def _read_unpaired(paths: Sequence[Path], settings: DataSettings, variants: int) -> Pictures:
@@ -175,8 +194,8 @@ def _read_unpaired(paths: Sequence[Path], settings: DataSettings, variants: int)
 
     def read(path: Path) -> Pictures:
         bscan = picture_file.read_grey(path)
-        if settings.straightened:
-            bscan = straighten(bscan[None], find_bscan_floor(bscan)[None])[0]
+        if settings.framed:
+            bscan = _in_frame(np.asarray(Image.fromarray(bscan).resize((WIDTH, DEPTH), _kernel(settings))))
         small: Pictures = reduced(bscan[None], settings)[0]
         return small
 
@@ -185,6 +204,13 @@ def _read_unpaired(paths: Sequence[Path], settings: DataSettings, variants: int)
     order = np.random.default_rng(stream_seed(len(paths))).permutation(len(paths))
     groups = bscans[order[: len(paths) // N_BSCANS * N_BSCANS]].reshape(-1, *shape[1:])
     return np.stack([groups, groups[..., ::-1]][:variants])
+
+
+def _in_frame(bscan: Pictures) -> Pictures:
+    """A single B-scan (320, 448) in the frame."""
+    floor = find_bscan_floor(bscan)[None]
+    framed: Pictures = into_frame(bscan[None], floor, find_thickness(bscan[None], floor))[0]
+    return framed
 
 
 def bscan_pictures(folder: Path) -> list[Path]:

@@ -23,21 +23,25 @@ class DataSettings:
         width: columns of a B-scan in the network, of 448.
         reduce: "area" takes the mean of what a pixel covers, which is smooth; "point" takes one of its pixels, which
             keeps the contrast of speckle and makes its grains coarser.
-        straightened: whether networks see volumes with a straight retina; generated ones are bent to a floor drawn
-            from those of the training volumes (`baselines.networks.posture`).
+        framed: whether networks see retinas that are straight and equally thick; generated ones are given a floor and
+            a thickness that the photograph makes likely (`baselines.networks.retina_shape`).
+        thickness_chance: how much of the thickness that the photograph does not tell is drawn, 0..1.
         mirror: chance that a pair is shown as its mirror image, 0..1.
     """
 
     height: int
     width: int
     reduce: Literal["area", "point"] = "area"
-    straightened: bool = False
+    framed: bool = False
+    thickness_chance: float = 1.0
     mirror: float = 0.0
 
     def __post_init__(self) -> None:
         """ValueError for a size or a chance out of range."""
         if not 0 <= self.mirror <= 1:
             raise ValueError(f"mirror: expected 0..1, found {self.mirror}")
+        if not 0 <= self.thickness_chance <= 1:
+            raise ValueError(f"thickness_chance: expected 0..1, found {self.thickness_chance}")
         if min(self.height, self.width) < 1:
             raise ValueError("height and width: expected at least 1")
 

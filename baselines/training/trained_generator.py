@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fundus2oct.baselines.fundus_descriptor import describe
 from fundus2oct.baselines.networks.conditioning import ConditioningConfig, canonical_volume, conditioning_arrays
-from fundus2oct.baselines.networks.posture import Posture, bend
+from fundus2oct.baselines.networks.retina_shape import RetinaShape, out_of_frame
 from fundus2oct.baselines.networks.upsampling import full_volumes
 from fundus2oct.baselines.training.checkpoint import CONFIG_FILE, PROGRESS_FILE, load_model, read_json
 from fundus2oct.baselines.training.eye_tensors import Condition, as_network_values
@@ -32,10 +33,10 @@ class DrawingNetworks(Protocol):
     """Networks that draw volumes.
 
     Attributes:
-        posture: where the floors of drawn volumes lie, which are straight; None where they are drawn as they lie.
+        shape: floors and thicknesses for volumes that are drawn in the frame; None where they are drawn as they lie.
     """
 
-    posture: Posture | None
+    shape: RetinaShape | None
 
     def draw(self, fundus: Tensor, strips: Tensor, seeds: Sequence[int]) -> Tensor:
         """From (b, 3, S, S) and (b, 6, 3, k, w) in -1..1, and a seed an eye, to (b, 6, 1, h, w) about -1..1."""
@@ -71,8 +72,8 @@ class TrainedGenerator:
         with torch.no_grad():
             drawn = self._networks.draw(*(as_network_values(picture) for picture in pictures), [seed])
         volume = full_volumes(drawn)[0].cpu().numpy()
-        if self._networks.posture is not None:
-            volume = bend(volume, self._networks.posture.floors([seed])[0])
+        if self._networks.shape is not None:
+            volume = out_of_frame(volume, *self._networks.shape.draw(describe(fundus, eye=eye), seed))
         return np.array(canonical_volume(volume, eye=eye))
 
 
