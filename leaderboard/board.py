@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fundus2oct.benchmark.ranking_file import RankingRule
 from fundus2oct.leaderboard.board_pairs import Pairwise, fitting_pairwise
 from fundus2oct.leaderboard.metric_groups import ANATOMY_METRIC
-from fundus2oct.leaderboard.ranking import Row, order
+from fundus2oct.leaderboard.ranking import Ranking, Row, order
 from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.leaderboard.tiers import with_tiers
 from fundus2oct.metrics.durable_file import canonical_json
@@ -36,19 +37,29 @@ class Board:
         rows: its entries in order.
         pairwise: the comparisons of all pairs that fit it; None where there are none.
         pairwise_note: why ranks stand without intervals or tiers; empty where they have them.
+        ranking: what makes the order.
+        column_names: names of the metrics with a column, where the organiser chose them; None leaves it to the roles.
     """
 
     slug: str
     cards: tuple[MetricCard, ...]
     other_cards: tuple[MetricCard, ...]
     rows: tuple[Row, ...]
+    ranking: Ranking
+    column_names: tuple[str, ...] | None = None
     pairwise: Pairwise | None = None
     pairwise_note: str = ""
 
     @property
     def columns(self) -> tuple[MetricCard, ...]:
-        """The cards that have a column on the board's first page: the ranking metric's, then the headline ones."""
-        return (self.cards[0], *(card for card in self.cards[1:] if card.role == "headline"))
+        """The cards that have a column on the board's first page: the ranking metric's, then the organiser's choice.
+
+        Where the organiser chose none, the headline ones. A metric that no entry holds has no column.
+        """
+        if self.column_names is None:
+            return (self.cards[0], *(card for card in self.cards[1:] if card.role == "headline"))
+        held = {card.name: card for card in self.cards[1:]}
+        return (self.cards[0], *(held[name] for name in self.column_names if name in held))
 
     @property
     def linked_cards(self) -> tuple[MetricCard, ...]:
@@ -63,7 +74,7 @@ class Board:
 
     @property
     def ranking_card(self) -> MetricCard:
-        """The card of the metric that orders the board."""
+        """The card of the metric that orders the board, or the first of those that do."""
         return self.cards[0]
 
     @property
@@ -112,7 +123,8 @@ def make_boards(
     entries: Sequence[Entry],
     *,
     cards: Sequence[MetricCard],
-    ranking_metric: str,
+    ranking_metric: str = "",
+    rule: RankingRule | None = None,
     pairwise: Sequence[Pairwise] = (),
 ) -> tuple[Board, ...]:
     """The boards that ``entries`` fall into, sorted by their slugs.
@@ -120,34 +132,43 @@ def make_boards(
     Args:
         entries: of all boards.
         cards: of every metric, in the catalogue's order.
-        ranking_metric: name of the card that orders the boards.
+        ranking_metric: name of the card that orders the boards where there is no ``rule``.
+        rule: the organiser's.
         pairwise: every file of comparisons.
     """
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(canonical_json(board_key(entry)), []).append(entry)
-    boards = [
-        _with_comparisons(
-            Board(
-                slug=_slug(group[0], key),
-                cards=_cards(group, cards, ranking_metric),
-                other_cards=_other_cards(group, cards, ranking_metric),
-                rows=order(group, _ranking_card(cards, ranking_metric)),
-            ),
-            pairwise,
-        )
-        for key, group in groups.items()
-    ]
+    rule = rule or RankingRule(metrics=(ranking_metric,))
+    boards = [_make_board(group, key, cards, rule, pairwise) for key, group in groups.items()]
     return tuple(sorted(boards, key=lambda board: board.slug))
+
+
+def _make_board(
+    group: Sequence[Entry], key: str, cards: Sequence[MetricCard], rule: RankingRule, filed: Sequence[Pairwise]
+) -> Board:
+    by_name = {card.name: card for card in cards}
+    ranking = Ranking(tuple(by_name[name] for name in rule.metrics), rule.rule)
+    return _with_comparisons(
+        Board(
+            slug=_slug(group[0], key),
+            cards=_cards(group, cards, ranking.cards[0]),
+            other_cards=_other_cards(group, cards, ranking.cards[0]),
+            rows=order(group, ranking),
+            ranking=ranking,
+            column_names=rule.columns,
+        ),
+        filed,
+    )
 
 
 def _with_comparisons(board: Board, filed: Sequence[Pairwise]) -> Board:
     """The board with what the comparisons that fit it say of its rows."""
-    metric, key = board.ranking_card.name, board_key(board.rows[0].entry)
-    found, note = fitting_pairwise(key, board.rows, filed, [metric])
+    key, metrics = board_key(board.rows[0].entry), [card.name for card in board.ranking.cards]
+    found, note = fitting_pairwise(key, board.rows, filed, metrics)
     if found is None:
         return replace(board, pairwise_note=note)
-    rows, reason = with_tiers(board.rows, found, metric)
+    rows, reason = with_tiers(board.rows, found, board.ranking)
     return replace(board, rows=rows, pairwise=found, pairwise_note=reason)
 
 
@@ -169,18 +190,13 @@ def _slug(entry: Entry, key: str) -> str:
     return f"{words}-{hashlib.sha256(key.encode('utf-8')).hexdigest()[:8]}"
 
 
-def _ranking_card(cards: Sequence[MetricCard], ranking_metric: str) -> MetricCard:
-    return next(card for card in cards if card.name == ranking_metric)
-
-
-def _cards(group: Sequence[Entry], cards: Sequence[MetricCard], ranking_metric: str) -> tuple[MetricCard, ...]:
-    ranking_card = _ranking_card(cards, ranking_metric)
+def _cards(group: Sequence[Entry], cards: Sequence[MetricCard], first: MetricCard) -> tuple[MetricCard, ...]:
     held = _held(group)
-    return (ranking_card, *(card for card in cards if card is not ranking_card and card.name in held))
+    return (first, *(card for card in cards if card is not first and card.name in held))
 
 
-def _other_cards(group: Sequence[Entry], cards: Sequence[MetricCard], ranking_metric: str) -> tuple[MetricCard, ...]:
-    held = _held(group) | {ranking_metric}
+def _other_cards(group: Sequence[Entry], cards: Sequence[MetricCard], first: MetricCard) -> tuple[MetricCard, ...]:
+    held = _held(group) | {first.name}
     return tuple(card for card in cards if card.name not in held)
 
 

@@ -16,7 +16,14 @@ from fundus2oct.leaderboard.interval_drawing import Axis
 from fundus2oct.leaderboard.lead import Lead, judge_lead
 from fundus2oct.leaderboard.number_text import counted, fixed, interval, percent, plain, signed
 from fundus2oct.leaderboard.published import Published, PublishedRow, read_published
-from fundus2oct.leaderboard.rank_words import opens_tier, rank_range, tier_sentences
+from fundus2oct.leaderboard.rank_words import (
+    SCORE_TITLES,
+    opens_tier,
+    rank_range,
+    ranking_names,
+    rule_sentences,
+    tier_sentences,
+)
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.metrics.metric_card import MetricCard
@@ -49,6 +56,7 @@ class RowView:
     rank_interval: str
     tier: str
     opens_tier: bool
+    score: str
     standing: str
     title: str
     team: str
@@ -99,6 +107,9 @@ class BoardView:
     rows: tuple[RowView, ...]
     footnotes: tuple[tuple[str, str], ...]
     policies: tuple[str, ...]
+    rule: tuple[str, ...]
+    ranking_names: str
+    score_title: str
     tiers: tuple[str, ...]
     published: PublishedView
 
@@ -120,6 +131,9 @@ def view_board(board: Board) -> BoardView:
         rows=tuple(_view_row(row, board, axis) for row in board.rows),
         footnotes=tuple(_footnotes(board)),
         policies=protocol_texts(board, "failure_policy"),
+        rule=rule_sentences(board.ranking),
+        ranking_names=ranking_names(board.ranking),
+        score_title=SCORE_TITLES.get(board.ranking.rule, ""),
         tiers=tier_sentences(board.rows),
         published=_view_published(board.columns),
     )
@@ -166,6 +180,7 @@ def _view_row(row: Row, board: Board, axis: Axis | None) -> RowView:
         rank_interval=rank_range(row.rank_interval),
         tier="" if row.tier is None else str(row.tier),
         opens_tier=opens_tier(row, board.rows),
+        score="–" if row.score is None else fixed(row.score, 2),
         standing=_standing(row),
         title=entry.title,
         team=entry.submission.team,

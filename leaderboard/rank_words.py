@@ -4,9 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fundus2oct.leaderboard.ranking import Row
+from fundus2oct.leaderboard.ranking import Ranking, Row
 
 EN_DASH = "\N{EN DASH}"
+SCORE_TITLES = {"mean-rank": "Mean rank", "median-rank": "Median rank"}
+"""Heading of the column of the number that orders a board of several metrics."""
+
+
+def ranking_names(ranking: Ranking) -> str:
+    """What orders a board, in a caption: "FVD", "FVD, then SSIM", "mean rank in FVD and SSIM"."""
+    names = [card.abbreviation for card in ranking.cards]
+    if ranking.is_aggregate:
+        return f"{SCORE_TITLES[ranking.rule].lower()} in {listed(names)}"
+    return ", then ".join(names)
+
+
+def rule_sentences(ranking: Ranking) -> tuple[str, ...]:
+    """What makes the order of a board, for its head and its foot."""
+    names = [card.abbreviation for card in ranking.cards]
+    ties = "Values that print alike share a rank."
+    if not ranking.is_aggregate and len(names) == 1:
+        return (f"{names[0]} orders the rows, {ranking.cards[0].direction} is better.", ties)
+    directions = listed([f"{card.abbreviation} ({card.direction} is better)" for card in ranking.cards])
+    if not ranking.is_aggregate:
+        return (f"The rows are ordered by {directions}: each decides only what prints alike in those before it.", ties)
+    middle = "mean of these ranks, that is the Borda count," if ranking.rule == "mean-rank" else "median of these ranks"
+    return (
+        f"Every ranked entry has a rank in {directions}; the {middle} orders the rows.",
+        "Values that print alike share the mean of their ranks.",
+        "With ranks put together, two entries may change places because a third one enters or leaves.",
+    )
+
+
+def listed(words: Sequence[str], conjunction: str = "and") -> str:
+    """Words as a sentence lists them.
+
+    >>> listed(["a", "b", "c"]), listed(["a"])
+    ('a, b and c', 'a')
+    """
+    return f" {conjunction} ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def rank_range(bounds: tuple[int, int] | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fundus2oct.benchmark.ranking_file import read_ranking_rule
 from fundus2oct.leaderboard.audit_page import read_audits
 from fundus2oct.leaderboard.board import Board, make_boards
 from fundus2oct.leaderboard.board_pairs import read_all_pairwise
@@ -39,7 +40,7 @@ def build_site(
         results_root: folder of ``<team>/<method>/results/...``.
         out: the site's folder; replaced as a whole.
         cards: the metrics' cards in the order of the board's columns.
-        ranking_metric: name of the card that orders the boards.
+        ranking_metric: name of the card that orders the boards where no `ranking.toml` says otherwise.
         title: name of the site.
         address: where the site will stand, for its sitemap and the links of its feed; None when that is not known.
 
@@ -60,8 +61,9 @@ def build_site(
 
 def read_boards(results_root: Path, *, cards: Sequence[MetricCard], ranking_metric: str) -> tuple[Board, ...]:
     """The boards of the results under ``results_root``; arguments and errors are those of `build_site`."""
+    rule = read_ranking_rule(results_root, cards, ranking_metric)
     entries, pairwise = read_entries(results_root), read_all_pairwise(results_root)
-    return make_boards(entries, cards=cards, ranking_metric=ranking_metric, pairwise=pairwise)
+    return make_boards(entries, cards=cards, rule=rule, pairwise=pairwise)
 
 
 def _check_apart(results_root: Path, out: Path) -> None:

@@ -38,6 +38,7 @@ ALLOWED = {
         "benchmark.entry_status",
         "benchmark.pairwise_file",
         "benchmark.pictures_file",
+        "benchmark.ranking_file",
         "benchmark.submission_file",
         "benchmark.timing_file",
         "benchmark.team_file",

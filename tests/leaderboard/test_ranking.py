@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 from fundus2oct.leaderboard.board import Board
-from fundus2oct.leaderboard.ranking import order
+from fundus2oct.leaderboard.ranking import Ranking, order
 from fundus2oct.metrics.metric_card import MetricCard
 
 Boards = Callable[..., tuple[Board, ...]]
@@ -27,7 +27,7 @@ def test_higher_value_ranks_first_when_the_card_says_higher(
     boards: Boards, result: MakeResult, cards: tuple[MetricCard, ...]
 ) -> None:
     (board,) = boards(result("low", 1.0, ssim=0.2), result("high", 1.0, ssim=0.4))
-    rows = order([row.entry for row in board.rows], cards[1])
+    rows = order([row.entry for row in board.rows], Ranking((cards[1],)))
     assert [row.entry.submission.method for row in rows] == ["high", "low"]
 
 
@@ -91,5 +91,5 @@ def test_the_ranking_metric_is_read_from_the_card_and_not_by_its_name(
 ) -> None:
     (board,) = boards(result("a", 100.0), result("b", 200.0))
     turned = dataclasses.replace(cards[0], direction="higher")
-    rows = order([row.entry for row in board.rows], turned)
+    rows = order([row.entry for row in board.rows], Ranking((turned,)))
     assert [row.entry.submission.method for row in rows] == ["b", "a"]
