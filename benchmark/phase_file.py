@@ -7,7 +7,7 @@
     dataset = "phantom-v1"
     version = "1"
     split = "test"
-    inputs_hash = "..."        # of this split: `bench data check` prints them
+    inputs_hash = "..."        # of this split: any record of it holds both
     truth_hash = "..."
     opens = 2026-03-01T00:00:00Z
     closes = 2026-04-01T00:00:00Z

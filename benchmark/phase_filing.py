@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from fundus2oct.benchmark.disclosure import Disclosure, public_record
 from fundus2oct.benchmark.phase_file import Phase
-from fundus2oct.benchmark.result_file import RESULT_NAME, Result, list_records, read_result
+from fundus2oct.benchmark.result_file import RESULT_NAME, Result, cases_path, list_records, read_result
 from fundus2oct.benchmark.score_files import publish
 from fundus2oct.benchmark.submission_file import Submission, is_clean_text
 from fundus2oct.benchmark.team_file import read_teams, slugs_of
@@ -105,7 +105,7 @@ class Filing:
             else:
                 path = self._publish(public, submission, last, folder)
             if rule and rule.per_case:
-                write_text(path.with_name(f"{path.stem}.per_case.csv"), rule.public_cases(per_case))
+                write_text(cases_path(path), rule.public_cases(per_case))
             return path
 
     def _publish(self, public: Result, submission: Submission, last: Path | None, folder: Path) -> Path:

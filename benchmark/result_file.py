@@ -74,6 +74,11 @@ def publish_result(result: Result, root: Path) -> Path:
     return path
 
 
+def cases_path(record: Path) -> Path:
+    """Where the values per case of a record lie."""
+    return record.with_name(f"{record.stem}.per_case.csv")
+
+
 def list_records(folder: Path) -> list[Path]:
     """The records in one phase folder, oldest first."""
     if not folder.is_dir():

@@ -21,6 +21,8 @@ from fundus2oct.leaderboard.controls_view import (
 from fundus2oct.leaderboard.facts_view import view_facts
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Entry
+from fundus2oct.leaderboard.spread_view import SpreadView, view_spreads
+from fundus2oct.leaderboard.strata_view import StrataView, view_strata
 from fundus2oct.leaderboard.texture_view import TextureView, view_texture
 from fundus2oct.leaderboard.trust_view import view_trust
 from fundus2oct.leaderboard.values_view import ValuesView, view_values
@@ -51,6 +53,8 @@ class EntryView:
     texture: TextureView | None
     photograph: PhotographView | None
     memorisation: MemorisationView | None
+    strata: StrataView | None
+    spreads: tuple[SpreadView, ...]
     trust: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     failures: tuple[tuple[str, int], ...]
@@ -71,6 +75,8 @@ def view_entry(row: Row, board: Board, site_title: str) -> EntryView:
         texture=view_texture(entry.result),
         photograph=view_photograph(entry.result),
         memorisation=view_memorisation(entry.result),
+        strata=view_strata(entry.result, board.cards),
+        spreads=view_spreads(entry, board),
         trust=view_trust(row),
         facts=view_facts(row),
         failures=tuple(sorted(entry.result["cases"]["failures"].items())),

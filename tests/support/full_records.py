@@ -1,4 +1,4 @@
-"""Everything a record may hold today: anatomy, texture, controls, draws of other real eyes, and every metric.
+"""Everything a record may hold today: anatomy, texture, groups, controls, draws of other real eyes, and every metric.
 
 Invented numbers of plausible size, all made from a few that a test chooses. `tests/leaderboard/conftest.py` makes the
 plain records that these functions complete.
@@ -16,6 +16,9 @@ BOOTSTRAP = "studentised bootstrap by patient"
 ZONES = ("central", "inner", "outer")
 GAPS = {"central": 1.0, "central_same_disease": 0.6, "grid": 0.3, "ssim": 0.002}
 """Gap -> its size as a share of that of central thickness."""
+
+GROUPED = ("ssim", "psnr", "central_thickness_error", "inner_ring_error", "outer_ring_error")
+"""Metrics that are told by group."""
 
 
 def complete(
@@ -52,6 +55,7 @@ def complete(
         "fine_power_ratio": sharpness,
         "radial_disagreement_ratio": 2.0 - sharpness,
     }
+    result["strata"] = strata(result)
     result["controls"] = controls(gap_um)
     return result
 
@@ -100,6 +104,31 @@ def anatomy(error_um: float, bias_um: float) -> dict[str, Any]:
         },
         "missing_bscans": 1 / 144,
     }
+
+
+def strata(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The `strata` table: two sides, and a disease of which two of seven groups are told."""
+    sides = [_group(result, name, share) for name, share in (("L", 0.97), ("R", 1.04))]
+    diseases = [_group(result, name, share) for name, share in (("none", 1.06), ("oedema, with cysts", 0.7))]
+    reason = "fewer than 10 patients"
+    return [
+        {"column": "eye", "source": "table", "groups": sides, "left_out": 0, "reason": None},
+        {"column": "disease", "source": "sidecar", "groups": diseases, "left_out": 5, "reason": reason},
+    ]
+
+
+def _group(result: dict[str, Any], name: str, share: float) -> dict[str, Any]:
+    """A group whose values are ``share`` times those of all eyes."""
+    metrics = {}
+    for metric in GROUPED:
+        measured = result["metrics"][metric]
+        value, told = measured["value"] * share, measured["uncertainty"]
+        bounds = told and {
+            **told,
+            "interval": [value - 2.4 * told["standard_error"], value + 2.8 * told["standard_error"]],
+        }
+        metrics[metric] = {"value": value, "n_cases": 14, "n_patients": 11, "uncertainty": bounds}
+    return {"group": name, "n_cases": 14, "n_patients": 11, "metrics": metrics}
 
 
 def controls(gap_um: float) -> dict[str, Any]:
