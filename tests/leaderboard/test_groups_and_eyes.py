@@ -11,10 +11,10 @@ from groups_of_records import group, stratum
 
 from fundus2oct.benchmark.result_file import check_result, publish_result
 from fundus2oct.leaderboard.board import Board, make_boards
-from fundus2oct.leaderboard.spread_view import view_spreads
 from fundus2oct.leaderboard.results_tree import read_entries
 from fundus2oct.leaderboard.site import build_site
 from fundus2oct.leaderboard.spread_drawing import counts_of, draw_spread
+from fundus2oct.leaderboard.spread_view import view_spreads
 from fundus2oct.leaderboard.strata_view import StrataView, view_strata
 from fundus2oct.metrics.errors import BenchError
 from fundus2oct.metrics.metric_card import MetricCard
