@@ -11,6 +11,8 @@ from pathlib import Path
 from fundus2oct.benchmark import comparison, pairwise_file
 from fundus2oct.benchmark.disclosure import Disclosure, round_numbers
 from fundus2oct.benchmark.pairwise_file import Document
+from fundus2oct.benchmark.rank_resamples import make_resamples
+from fundus2oct.benchmark.ranking_file import RankingRule
 from fundus2oct.benchmark.scored_run import ScoredRun, board_key
 from fundus2oct.metrics import inference, rank_inference
 from fundus2oct.metrics.durable_file import canonical_json
@@ -37,13 +39,14 @@ def _place(run: ScoredRun) -> tuple[str, str, str]:
     return dataset["name"], dataset["version"], run.result["phase"]
 
 
-def make_document(runs: Sequence[ScoredRun]) -> Document:
+def make_document(runs: Sequence[ScoredRun], rule: RankingRule | None = None) -> Document:
     """The content of one board's file.
 
     Args:
         runs: all runs of one board, sorted by team and method.
+        rule: the organiser's; None puts the headline metrics together.
     """
-    first = runs[0].result
+    first, cards = runs[0].result, comparison.held_cards(runs[0])
     truth_hash, split, phase, container, versions = board_key(first)
     names = ("name", "version", "n_cases", "n_patients")
     return {
@@ -66,19 +69,20 @@ def make_document(runs: Sequence[ScoredRun]) -> Document:
             "permutations": inference.permutations_needed(len(runs), comparison.LEVEL),
         },
         "entries": [_entry(run) for run in runs],
-        "metrics": {card.name: comparison.compare_all(card, runs) for card in comparison.held_cards(runs[0])},
+        "metrics": {card.name: comparison.compare_all(card, runs) for card in cards},
+        "resamples": make_resamples(runs, cards, rule),
     }
 
 
-def write_comparison(root: Path, runs: Sequence[ScoredRun]) -> Path:
+def write_comparison(root: Path, runs: Sequence[ScoredRun], rule: RankingRule | None = None) -> Path:
     """Compare all runs of one board and write its file; returns the path.
 
     Where the phase rounds what the public sees, the comparisons are rounded as the records are.
     """
-    document = make_document(runs)
-    rules = [rule for run in runs if (rule := Disclosure.of(run.result)) is not None]
-    digits = min((rule.digits for rule in rules if rule.digits is not None), default=None)
-    document["metrics"] = round_numbers(document["metrics"], digits)
+    document = make_document(runs, rule)
+    disclosed = [told for run in runs if (told := Disclosure.of(run.result)) is not None]
+    digits = min((told.digits for told in disclosed if told.digits is not None), default=None)
+    document |= {part: round_numbers(document[part], digits) for part in ("metrics", "resamples")}
     path = pairwise_file.filed_path(root, document)
     pairwise_file.write_pairwise(path, document)
     return path

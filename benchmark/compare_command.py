@@ -88,13 +88,16 @@ def _line(row: dict[str, Any]) -> str:
 
 def _compare_all(private: Path, results: Path, as_json: bool) -> None:
     from fundus2oct.benchmark.board_comparison import boards, write_comparison
+    from fundus2oct.benchmark.ranking_file import read_ranking_rule
     from fundus2oct.benchmark.scored_run import find_scored_runs
+    from fundus2oct.metrics import catalogue
 
+    rule = read_ranking_rule(results, catalogue.CARDS, catalogue.RANKING_METRIC)
     groups = boards(find_scored_runs(private, results))
     paths = []
     with progress("compare boards", len(groups)) as advance:
         for runs in groups:
-            paths.append(write_comparison(results, runs))
+            paths.append(write_comparison(results, runs, rule))
             advance(1)
     if as_json:
         click.echo(json.dumps([str(path) for path in paths], indent=2))

@@ -119,7 +119,7 @@ def compare_all(card: MetricCard, runs: Sequence[ScoredRun]) -> Row:
         card: the metric.
         runs: all runs of the board in the order in which ``entries`` lists them.
     """
-    family, reasons = _family(card, runs)
+    members, reasons = comparable_runs(card, runs)
     told: Row = {
         "version": card.version,
         "direction": card.direction,
@@ -132,12 +132,12 @@ def compare_all(card: MetricCard, runs: Sequence[ScoredRun]) -> Row:
         "tiers_reason": None,
         "held_back": [],
     }
-    if len(family) < 2:
+    if len(members) < 2:
         return told
-    tests = _tests(card, [runs[i] for i in family])
-    agreement, told["tiers_reason"] = _agreement(card, runs, family, tests)
-    told |= {"critical_value": tests.critical_value, "pairs": _pairs(card, runs, family, tests, agreement)}
-    _rank(told, card, runs, family, tests, agreement)
+    tests = _tests(card, [runs[i] for i in members])
+    agreement, told["tiers_reason"] = _agreement(card, runs, members, tests)
+    told |= {"critical_value": tests.critical_value, "pairs": _pairs(card, runs, members, tests, agreement)}
+    _rank(told, card, runs, members, tests, agreement)
     return told
 
 
@@ -147,7 +147,7 @@ def _estimand(card: MetricCard) -> str:
     return f"difference of the expected {card.abbreviation} at this number of patients, not for infinitely many"
 
 
-def _family(card: MetricCard, runs: Sequence[ScoredRun]) -> tuple[list[int], dict[int, str]]:
+def comparable_runs(card: MetricCard, runs: Sequence[ScoredRun]) -> tuple[list[int], dict[int, str]]:
     """Runs that can be compared in this metric, and why others cannot."""
     values = [run.value(card.name) for run in runs]
     reasons = {i: NO_VALUE for i, value in enumerate(values) if value is None}
@@ -163,11 +163,14 @@ def _family(card: MetricCard, runs: Sequence[ScoredRun]) -> tuple[list[int], dic
 
 def _tests(card: MetricCard, runs: Sequence[ScoredRun]) -> inference.PairwiseTests:
     values = [run.value(card.name) for run in runs]
+    return inference.max_t(np.array(values, np.float64), deviations(card, runs), level=LEVEL)
+
+
+def deviations(card: MetricCard, runs: Sequence[ScoredRun]) -> NDArray[np.float64]:
+    """(g, K) each patient's share of the variance of each run's value."""
     if card.level == "case":
-        deviations = mean_deviations(np.column_stack([run.patient_means(card.name) for run in runs]))
-    else:
-        deviations = np.column_stack([run.set_score(card.name).deviations for run in runs])
-    return inference.max_t(np.array(values, np.float64), deviations, level=LEVEL)
+        return mean_deviations(np.column_stack([run.patient_means(card.name) for run in runs]))
+    return np.column_stack([run.set_score(card.name).deviations for run in runs])
 
 
 def _agreement(

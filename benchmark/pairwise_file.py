@@ -16,7 +16,8 @@ from fundus2oct.benchmark.schema_file import SchemaFile
 from fundus2oct.metrics.durable_file import canonical_json, write_json
 
 SCHEMA_NAME = "fundus2oct-pairwise"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 may hold `resamples`; a file of version 1 is read as it is, without them."""
 FOLDER = "pairwise"
 
 Document = dict[str, Any]
