@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,40 @@ BATCH_OPTION = click.option(
     type=click.IntRange(1, 1024),
     help="Photographs handed over at once, to a submission of the batch track.",
 )
+LIMITS_OPTION = click.option(
+    "--limits",
+    type=click.Path(path_type=Path),
+    help="TOML file with other limits, such as memory_bytes; docs/sandbox.md lists them.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HowToRun:
+    """How a generator is run, as the options say.
+
+    Attributes:
+        folder: weights of a generator not named by its folder.
+        seed: of the run.
+        device: as `choose_device` takes it.
+        sandbox: as `sandbox.choose_isolation` takes it.
+        fresh_process: a new process for every case.
+        batch: photographs handed over at once.
+        limits: TOML file with other limits.
+    """
+
+    folder: Path | None = None
+    seed: int = 0
+    device: str = "auto"
+    sandbox: str = "auto"
+    fresh_process: bool = False
+    batch: int = 1
+    limits: Path | None = None
+
+    @property
+    def of_workers(self) -> list[str]:
+        """Which of the options were given that mean nothing where no generator is run."""
+        given = {"--limits": self.limits, "--batch": self.batch > 1, "--fresh-process": self.fresh_process}
+        return [name for name, value in given.items() if value]
 
 
 def require_number(value: float | None) -> float | None:
@@ -47,7 +81,9 @@ def require_number(value: float | None) -> float | None:
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Dataset folder; needs no truth.")
 @click.option("--split", default="test", show_default=True, help="Split to generate.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Run folder. [default: runs/<method>-<dataset>-<split>-s<seed>]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Run folder. [default: runs/<team>.<method>-<dataset>-<split>-s<seed>]",
 )
 @click.option("--folder", type=click.Path(path_type=Path), help="Weights of a generator not named by its folder.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
@@ -61,11 +97,7 @@ def require_number(value: float | None) -> float | None:
     callback=lambda context, option, value: require_number(value),
     help="Wall-clock limit for one case; 600 unless --limits says otherwise.",
 )
-@click.option(
-    "--limits",
-    type=click.Path(path_type=Path),
-    help="TOML file with other limits, such as memory_bytes; docs/sandbox.md lists them.",
-)
+@LIMITS_OPTION
 @SHARD_OPTION
 def generate(
     generator: str,
@@ -136,12 +168,13 @@ def generate_named(
     """Find a generator, run it over a split, and return the run's folder and `run.json`."""
     from fundus2oct.benchmark.generation import generate_run
     from fundus2oct.benchmark.generator_reference import resolve
+    from fundus2oct.benchmark.run_place import run_place
     from fundus2oct.benchmark.sandbox import choose_isolation
     from fundus2oct.benchmark.sandbox_limits import Limits, read_limits
 
     chosen = Limits() if limits is None else read_limits(limits)
     reference = resolve(generator, folder=folder)
-    run_folder = out or runs / f"{reference.submission.method}-{dataset.name}-{split}-s{seed}"
+    run_folder = out or run_place(runs, reference.submission, f"{dataset.name}-{split}-s{seed}")
     summary = generate_run(
         reference,
         dataset,

@@ -72,14 +72,13 @@ def _as_completed(futures: Sequence[Future[Outcome]]) -> Iterator[Outcome]:
             yield future.result()
 
 
-def default_jobs(device: str, gpus: Sequence[int]) -> int:
+def default_jobs(device: str, gpus: Sequence[int], limits: Limits) -> int:
     """How many submissions at once: one a GPU; on processors as many as these and the memory allow, at least one.
 
     Each is counted with what it may take at most: the generator's threads and memory limit, and the scorer's own.
     """
     if device.startswith("cuda"):
         return max(1, len(gpus))
-    limits = Limits()
     by_memory = available_bytes() // (limits.memory_bytes + SCORER_BYTES)
     return max(1, min(len(os.sched_getaffinity(0)) // limits.threads, by_memory))
 

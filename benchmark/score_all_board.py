@@ -7,10 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from fundus2oct.benchmark import scoring
+from fundus2oct.benchmark.challenge_folder import is_picture_folder
 from fundus2oct.benchmark.cluster import open_client, score_on_cluster
 from fundus2oct.benchmark.dataset import Dataset
-from fundus2oct.benchmark.generate_command import choose_device
+from fundus2oct.benchmark.generate_command import HowToRun, choose_device
 from fundus2oct.benchmark.phase_filing import Filing
+from fundus2oct.benchmark.sandbox_limits import Limits, read_limits
 from fundus2oct.benchmark.score_all import default_jobs, score_all, visible_gpus
 from fundus2oct.benchmark.score_all_list import HandedIn, find_submissions
 from fundus2oct.benchmark.score_all_table import report, shown
@@ -42,28 +44,40 @@ def make_board(
     )
 
 
-def shared_options(
-    split: str, phase: str, received: datetime, *, reason: str, device: str, sandbox: str
-) -> tuple[str, ...]:
+def shared_options(split: str, phase: str, received: datetime, *, reason: str, how: HowToRun) -> tuple[str, ...]:
     """Arguments of `bench score` that are the same for every submission."""
     place = str(Path(phase).resolve()) if phase.endswith(".toml") else phase
-    fixed = ("--split", split, "--phase", place, "--received", received.isoformat(), "--sandbox", sandbox)
-    return (*fixed, "--device", choose_device(device), *(("--reason", reason) if reason else ()))
+    fixed = ("--split", split, "--phase", place, "--received", received.isoformat(), "--device")
+    return (*fixed, choose_device(how.device), *(("--reason", reason) if reason else ()))
+
+
+def code_options(how: HowToRun, *, batch: bool) -> tuple[str, ...]:
+    """Arguments of `bench score` for a submission of code.
+
+    Args:
+        how: as the caller runs all of them.
+        batch: whether this one takes several photographs at once; one that does not is asked one by one.
+    """
+    limits = () if how.limits is None else ("--limits", str(how.limits.resolve()))
+    several = ("--batch", str(how.batch)) if batch and how.batch > 1 else ()
+    return ("--sandbox", how.sandbox, *limits, *several, *(("--fresh-process",) if how.fresh_process else ()))
 
 
 def score_folder(
-    root: Path, board: Board, *, device: str, jobs: int | None, shard: Shard | None, cluster: str | None = None
+    root: Path, board: Board, *, how: HowToRun, jobs: int | None, shard: Shard | None, cluster: str | None = None
 ) -> ExitCode:
     """Score what was handed in below a folder, show how far it is, and say what has no record.
 
     Raises:
-        BenchError: E_MISSING, E_EMPTY or E_DUPLICATE before anything is run; what `cluster.open_client` raises.
+        BenchError: E_MISSING, E_EMPTY or E_DUPLICATE before anything is run; what `cluster.open_client` and
+            `sandbox_limits.read_limits` raise.
     """
+    limits = Limits() if how.limits is None else read_limits(how.limits)
     found = find_submissions(root, shard)
-    tasks = [Task(one.name, one.folder.resolve(), board) for one in found if one.error is None]
+    gpus = visible_gpus() if choose_device(how.device) == "cuda" else []
+    jobs = jobs or default_jobs(choose_device(how.device), gpus, limits)
+    tasks = [_task(one, board, how) for one in found if one.error is None]
     broken = [_broken(one) for one in found if one.error is not None]
-    gpus = visible_gpus() if choose_device(device) == "cuda" else []
-    jobs = jobs or default_jobs(choose_device(device), gpus)
     make_private_folder(board.private)
     with contextlib.ExitStack() as opened:
         client = None if cluster is None else opened.enter_context(open_client(cluster, jobs))
@@ -73,6 +87,11 @@ def score_folder(
         else:
             outcomes = score_on_cluster(tasks, client, tell=tell)
     return report([*outcomes, *broken])
+
+
+def _task(one: HandedIn, board: Board, how: HowToRun) -> Task:
+    folder = one.folder.resolve()
+    return Task(one.name, folder, board, () if is_picture_folder(folder) else code_options(how, batch=one.batch))
 
 
 def _broken(one: HandedIn) -> Outcome:

@@ -23,12 +23,14 @@ class HandedIn:
         folder: with `submission.toml`.
         name: ``team/method``; the folder's own name where its `submission.toml` is broken.
         team: slug; the same where it is broken.
+        batch: whether it says that it takes several photographs at once.
         error: why it cannot be read.
     """
 
     folder: Path
     name: str
     team: str
+    batch: bool = False
     error: BenchError | None = None
 
 
@@ -68,8 +70,8 @@ def _read(folder: Path) -> HandedIn:
     try:
         submission = read_submission(folder)
     except BenchError as error:
-        return HandedIn(folder, folder.name, folder.name, error)
-    return HandedIn(folder, submission.name, submission.team)
+        return HandedIn(folder, folder.name, folder.name, error=error)
+    return HandedIn(folder, submission.name, submission.team, submission.batch)
 
 
 def _require_different(found: Sequence[HandedIn], root: Path) -> None:

@@ -99,11 +99,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Task:
-    """One submission on one board."""
+    """One submission on one board.
+
+    Attributes:
+        name: ``team/method``.
+        folder: what was handed in.
+        board: what it is scored on.
+        options: further arguments of `bench score`, for this one.
+    """
 
     name: str
     folder: Path
     board: Board
+    options: tuple[str, ...] = ()
 
     def run(self, gpu: int | None = None, stop: threading.Event | None = None) -> Outcome:
         """Score the submission unless its record is there.
@@ -155,8 +163,8 @@ class Task:
         board = self.board
         runs = board.runs / self.name / digest[:8]
         places = ["--data", board.data, "--runs", runs, "--private", board.private, "--results", board.results]
-        arguments = [self.folder, *places, "--seed", board.seed, *board.options]
-        status, said = scorer(list(map(str, arguments)), gpu, stop.is_set)
+        arguments = [self.folder, *places, "--seed", board.seed, *board.options, *self.options]
+        status, said = scorer(list(map(str, arguments)), _environment(gpu), stop.is_set)
         _write_log(self.log, said)
         codes = CODE.findall(said)
         return status, "" if status in SCORED else codes[-1] if codes and status > 0 else "E_SCORER"
@@ -216,7 +224,7 @@ def _is_current(result: Mapping[str, Any], board: Board) -> bool:
     return not without & board.computable
 
 
-def scorer(arguments: list[str], gpu: int | None, stopped: Callable[[], bool]) -> tuple[int, str]:
+def scorer(arguments: list[str], environment: Mapping[str, str], stopped: Callable[[], bool]) -> tuple[int, str]:
     """Run `bench score` in a process that ends when this one does.
 
     Returns:
@@ -225,7 +233,7 @@ def scorer(arguments: list[str], gpu: int | None, stopped: Callable[[], bool]) -
     command = [sys.executable, "-m", "fundus2oct.benchmark.score_all_child", "--quiet", "score", *arguments]
     with subprocess.Popen(
         command,
-        env=_environment(gpu),
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -248,9 +256,13 @@ def scorer(arguments: list[str], gpu: int | None, stopped: Callable[[], bool]) -
 
 
 def _environment(gpu: int | None) -> dict[str, str]:
-    """The variables of this process, without those that would stand for options of `bench score`."""
+    """The variables of this process, without those that would stand for options of `bench score`.
+
+    Threads that wait are to sleep: spinning, they would take the processors from the other scorers.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BENCH_SCORE_")}
-    return kept if gpu is None else kept | {"CUDA_VISIBLE_DEVICES": str(gpu)}
+    chosen = {"OMP_WAIT_POLICY": "PASSIVE"} | kept
+    return chosen if gpu is None else chosen | {"CUDA_VISIBLE_DEVICES": str(gpu)}
 
 
 def _write_log(path: Path, text: str) -> None:

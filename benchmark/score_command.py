@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fundus2oct.benchmark.generate_command import SANDBOX_OPTION, generate_named, report_failures
+from fundus2oct.benchmark.generate_command import (
+    BATCH_OPTION,
+    FRESH_OPTION,
+    LIMITS_OPTION,
+    SANDBOX_OPTION,
+    HowToRun,
+    generate_named,
+    report_failures,
+)
 from fundus2oct.benchmark.phase_options import attest_run, phase_rules, read_moment, split_of
 from fundus2oct.benchmark.progress import say
 from fundus2oct.benchmark.shard import SHARD_OPTION
@@ -54,6 +62,9 @@ if TYPE_CHECKING:
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
 @click.option("--device", default="auto", show_default=True, help="Device of the generator.")
 @SANDBOX_OPTION
+@FRESH_OPTION
+@BATCH_OPTION
+@LIMITS_OPTION
 @click.option("--folder", type=click.Path(path_type=Path), help="Weights of a generator not named by its folder.")
 @click.option("--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs go.")
 @click.option(
@@ -87,6 +98,9 @@ def score(
     seed: int,
     device: str,
     sandbox: str,
+    fresh_process: bool,
+    batch: int,
+    limits: Path | None,
     folder: Path | None,
     runs: Path,
     private: Path,
@@ -128,12 +142,21 @@ def score(
             rules.require_open(received)
     phase = phase or split
     check_names(dataset, phase)
+    how = HowToRun(
+        folder=folder,
+        seed=seed,
+        device=device,
+        sandbox=sandbox,
+        fresh_process=fresh_process,
+        batch=batch,
+        limits=limits,
+    )
     if root is not None:
         from fundus2oct.benchmark.score_all_board import make_board, score_folder, shared_options
 
-        options = shared_options(split, given_phase or phase, received, reason=reason, device=device, sandbox=sandbox)
+        options = shared_options(split, given_phase or phase, received, reason=reason, how=how)
         board = make_board(dataset, split, phase, seed=seed, runs=runs, filing=filing, options=options)
-        return score_folder(root, board, device=device, jobs=jobs, shard=shard, cluster=cluster)
+        return score_folder(root, board, how=how, jobs=jobs, shard=shard, cluster=cluster)
     if oracle is not None:
         from fundus2oct.benchmark.oracles import oracle_source
 
@@ -141,17 +164,7 @@ def score(
         status = ExitCode.OK
     else:
         run_folder, status = _run_folder(
-            str(target),
-            dataset,
-            split,
-            runs,
-            team=team,
-            method=method,
-            seed=seed,
-            device=device,
-            sandbox=sandbox,
-            folder=folder,
-            filing=filing,
+            str(target), dataset, split, runs, team=team, method=method, how=how, filing=filing
         )
         run = RunFolder(run_folder)
         source = run_source(run, dataset, split)
@@ -175,10 +188,7 @@ def _run_folder(
     *,
     team: str,
     method: str | None,
-    seed: int,
-    device: str,
-    sandbox: str,
-    folder: Path | None,
+    how: HowToRun,
     filing: Filing,
 ) -> tuple[Path, ExitCode]:
     """The finished run that a target stands for: itself, a generator's, or that of pictures."""
@@ -190,16 +200,17 @@ def _run_folder(
     if (path / "shards").is_dir() and not (path / "run.json").exists():
         what, fix = "the shards of this run are not merged", f"bench merge {path}"
         raise BenchError("E_INCOMPLETE", what, where=path, fix=fix)
+    is_generator = not (_is_run(target) or path.suffix.lower() == ".zip" or is_picture_folder(path))
+    if how.of_workers and not is_generator:
+        raise click.UsageError(f"{', '.join(how.of_workers)}: {target} is no generator, nothing is generated")
     if _is_run(target):
         return path, report_failures(RunFolder(path).summary())
-    if path.suffix.lower() == ".zip" or is_picture_folder(path):
-        run_folder, summary = _from_pictures(path, dataset, split, runs, team, method)
-    else:
-        reference = resolve(target, folder=folder)
+    if is_generator:
+        reference = resolve(target, folder=how.folder)
         filing.require_room(reference.submission, reference.content_hash)
-        run_folder, summary = generate_named(
-            target, dataset, split, None, folder=folder, seed=seed, device=device, sandbox=sandbox, runs=runs
-        )
+        run_folder, summary = generate_named(target, dataset, split, None, runs=runs, **vars(how))
+    else:
+        run_folder, summary = _from_pictures(path, dataset, split, runs, team, method)
     return run_folder, report_failures(summary)
 
 
@@ -209,6 +220,7 @@ def _from_pictures(
     from fundus2oct.benchmark.archive_import import import_archive, pictures_digest
     from fundus2oct.benchmark.challenge_folder import picture_submission
     from fundus2oct.benchmark.generator_reference import slug
+    from fundus2oct.benchmark.run_place import run_place
 
     method = method or slug(source.resolve().stem)
     for option, value in (("--team", team), ("--method", method)):
@@ -216,7 +228,7 @@ def _from_pictures(
             raise BenchError("E_NAME", "bad name", where=option, expected=SLUG.pattern, found=value)
     submission = picture_submission(source, team=team, method=method)
     digest = pictures_digest(source)
-    run_folder = runs / f"{submission.team}-{submission.method}-{dataset.name}-{split}-{digest[:8]}"
+    run_folder = run_place(runs, submission, f"{dataset.name}-{split}-{digest[:8]}")
     return run_folder, import_archive(source, dataset, split, run_folder, submission)
 
 

@@ -16,6 +16,7 @@ from fundus2oct.benchmark.generator_reference import resolve
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.run_folder import RunFolder
 from fundus2oct.benchmark.sandbox import choose_isolation
+from fundus2oct.benchmark.sandbox_limits import Limits
 from fundus2oct.benchmark.submission_file import submission_from
 from fundus2oct.benchmark.value_cache import ValueCache
 from fundus2oct.benchmark.verify_scores import Difference
@@ -140,7 +141,7 @@ def _generate_again(
         names = (str(told["generator_hash"])[:12], reference.content_hash[:12])
         found.problems.append(f"the generator's hash: {names[0]} in the record, {names[1]} here")
     chosen = [case.case_id for case in dataset.split(task.split)] if stored is None else task.draw(dataset)
-    planned = stored.plan()["generator"] if stored else {}
+    plan = stored.plan() if stored else {"generator": told, "limits": {}}
     made = verify_volumes.regenerate(
         reference,
         dataset,
@@ -150,8 +151,9 @@ def _generate_again(
         seed=told["seed"] or 0,
         device=choose_device(task.device),
         isolation=choose_isolation(task.sandbox),
-        batch=planned.get("batch", 1),
-        fresh_process=planned.get("fresh_process", False),
+        batch=plan["generator"].get("batch", 1),
+        fresh_process=plan["generator"].get("fresh_process", False),
+        limits=Limits(**plan["limits"]),
     )
     if stored is None:
         found.problems += _other_volumes(task, made, "generated now")

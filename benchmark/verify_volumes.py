@@ -19,6 +19,7 @@ from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.generation import generate_run
 from fundus2oct.benchmark.generator_reference import GeneratorReference
 from fundus2oct.benchmark.run_folder import CaseRecord, RunFolder
+from fundus2oct.benchmark.sandbox_limits import Limits
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.volume import Volume, read_volume
 from fundus2oct.benchmark.worker_setup import Isolation
@@ -118,6 +119,7 @@ def regenerate(
     isolation: Isolation,
     batch: int = 1,
     fresh_process: bool = False,
+    limits: Limits | None = None,
 ) -> RunFolder:
     """Generate some cases of a split into a run's folder of their own, with the seeds that they had.
 
@@ -132,6 +134,7 @@ def regenerate(
         isolation: walls around the generator.
         batch: photographs that it was handed at once.
         fresh_process: whether it had a process for each question.
+        limits: that it had.
     """
     chosen = set(case_ids)
     few = replace(dataset, cases=tuple(case for case in dataset.split(split) if case.case_id in chosen))
@@ -145,6 +148,7 @@ def regenerate(
         isolation=isolation,
         batch=batch,
         fresh_process=fresh_process,
+        limits=limits,
     )
     return RunFolder(folder)
 

@@ -126,7 +126,7 @@ def test_a_generator_of_the_guide_imports_nothing_of_ours(name: str) -> None:
 
 def test_the_trained_module_comes_nearer_to_unseen_eyes_than_any_plain_grey(walk: Walk) -> None:
     dataset = walk.dataset()
-    drawn = walk.volumes("torch-module-phantom-tiny-test-s0")
+    drawn = walk.volumes("examples.torch-module-phantom-tiny-test-s0")
     for case in dataset.split("test"):
         truth = dataset.volume(case).astype(float)
         plain = np.abs(truth - np.median(truth)).mean()  # the best of all constant volumes

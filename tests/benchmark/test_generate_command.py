@@ -61,7 +61,39 @@ def test_a_run_has_a_place_by_default(small: Dataset, tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     plugin = write_plugin(tmp_path / "plugin", method="flow")
     assert cli.run(["generate", str(plugin), "--data", str(small.folder), "--seed", "7"]) == 0
-    assert RunFolder(tmp_path / "runs/flow-toy-test-s7").plan()["seed"] == 7
+    assert RunFolder(tmp_path / "runs/toy.flow-toy-test-s7").plan()["seed"] == 7
+
+
+def test_two_teams_methods_of_one_name_have_a_folder_each(
+    small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for team in ("kyoto", "osaka"):
+        plugin = write_plugin(tmp_path / team, method="flow", team=team)
+        assert cli.run(["generate", str(plugin), "--data", str(small.folder)]) == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
+        "kyoto.flow-toy-test-s0",
+        "osaka.flow-toy-test-s0",
+    ]
+
+
+@pytest.mark.parametrize("options", [[], ["--shard", "1/1"]])
+def test_a_run_where_an_earlier_version_put_it_is_found_by_its_own_team_alone(
+    small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = (str(write_plugin(tmp_path / team, method="flow", team=team)) for team in ("kyoto", "osaka"))
+    common = ["--data", str(small.folder), *options]
+    assert cli.run(["generate", first, *common, "--out", "runs/flow-toy-test-s0"]) == 0
+    made = {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*.npy")}
+    capsys.readouterr()
+    assert cli.run(["generate", first, *common]) == 0
+    out, err = capsys.readouterr()
+    assert out.split() == ["runs/flow-toy-test-s0"]
+    assert "an earlier version made this run; it is used where it lies: runs/flow-toy-test-s0" in err
+    assert {path: path.stat().st_mtime_ns for path in Path("runs").rglob("*.npy")} == made
+    assert cli.run(["generate", second, *common]) == 0
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["flow-toy-test-s0", "osaka.flow-toy-test-s0"]
 
 
 @pytest.mark.parametrize(

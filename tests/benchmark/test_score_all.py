@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from run_contents import contents
 from fundus2oct.benchmark import cli, score_all, score_all_task
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.result_file import read_result
+from fundus2oct.benchmark.run_folder import RunFolder
+from fundus2oct.benchmark.sandbox_limits import Limits
 from fundus2oct.benchmark.score_all_task import Board, Outcome, Task
 from fundus2oct.benchmark.submission_file import Submission, write_submission
 from fundus2oct.metrics import catalogue, weight_registry
@@ -31,12 +33,16 @@ class Scorings:
     """Stands in for the scorer's process: `bench score` in this one, and a note of every call."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, int | None]] = []
+        self.calls: list[tuple[str, list[str]]] = []
+        self.environments: list[Mapping[str, str]] = []
         self.answers: dict[str, list[tuple[int, str]]] = {}
 
-    def __call__(self, arguments: list[str], gpu: int | None, stopped: Callable[[], bool]) -> tuple[int, str]:
+    def __call__(
+        self, arguments: list[str], environment: Mapping[str, str], stopped: Callable[[], bool]
+    ) -> tuple[int, str]:
         name = Path(arguments[0]).name
-        self.calls.append((name, gpu))
+        self.calls.append((name, arguments))
+        self.environments.append(environment)
         if self.answers.get(name):
             return self.answers[name].pop(0)
         return cli.run(["--quiet", "score", *arguments]), ""
@@ -202,6 +208,59 @@ def test_a_scorer_that_was_killed_is_started_again_once(
     assert "E_INTERNAL: submission was not scored | where: toy/bad" in err
 
 
+BATCH = """
+    def generate_batch(self, fundus_list, *, eyes, seeds):
+        return [self.generate(fundus, eye=eye, seed=seed) for fundus, eye, seed in zip(fundus_list, eyes, seeds)]
+"""
+
+
+def test_limits_batches_and_fresh_processes_are_as_for_one_submission(
+    root: Path, small: Dataset, tmp_path: Path, scorings: Scorings
+) -> None:
+    shutil.rmtree(root / "bad")
+    module, about = root / "c/toy_plugin.py", root / "c/submission.toml"
+    module.write_text(module.read_text().replace("\ndef make", f"{BATCH}\ndef make"))
+    about.write_text(f"batch = true\n{about.read_text()}")
+    (tmp_path / "limits.toml").write_text("case_seconds = 7\nmemory_bytes = 3_000_000_000\n")
+    options = ["--limits", str(tmp_path / "limits.toml"), "--batch", "2", "--fresh-process"]
+    assert cli.run(call(root, small.folder, tmp_path, *options)) == 0
+    plans = {plan["submission"]["method"]: plan for plan in map(plan_of, (tmp_path / "runs").rglob("plan.json"))}
+    assert {method: plan["generator"]["batch"] for method, plan in plans.items()} == {"a": 1, "c": 2}
+    assert all(plan["generator"]["fresh_process"] for plan in plans.values())
+    assert all(plan["limits"] == vars(Limits(case_seconds=7.0, memory_bytes=3_000_000_000)) for plan in plans.values())
+
+
+def plan_of(path: Path) -> dict[str, Any]:
+    return RunFolder(path.parent).plan()
+
+
+def test_bad_limits_are_told_before_anything_is_run(
+    root: Path, small: Dataset, tmp_path: Path, scorings: Scorings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "limits.toml").write_text("memory = 3\n")
+    assert cli.run(call(root, small.folder, tmp_path, "--limits", str(tmp_path / "limits.toml"))) == 3
+    assert "E_CONFIG: limit 'memory'" in capsys.readouterr().err
+    assert scorings.calls == []
+
+
+def test_fewer_submissions_fit_where_each_may_take_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)))
+    monkeypatch.setattr(score_all, "available_bytes", lambda: 400 * 2**30)
+    assert score_all.default_jobs("cpu", [], Limits(memory_bytes=97 * 2**30)) == 4
+    assert score_all.default_jobs("cpu", [], Limits(threads=16)) == 4
+
+
+def test_threads_of_scorers_that_wait_sleep_unless_the_caller_says_otherwise(
+    root: Path, small: Dataset, tmp_path: Path, scorings: Scorings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorings.answers = {name: [(3, "E_PLUGIN: x\n")] * 2 for name in ("a", "bad", "c")}
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    cli.run(call(root, small.folder, tmp_path))
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    cli.run(call(root, small.folder, tmp_path))
+    assert [found["OMP_WAIT_POLICY"] for found in scorings.environments] == ["PASSIVE"] * 3 + ["ACTIVE"] * 3
+
+
 def test_one_that_another_process_scores_is_waited_for(
     root: Path, small: Dataset, tmp_path: Path, scorings: Scorings
 ) -> None:
@@ -242,7 +301,7 @@ def test_the_number_of_jobs_follows_processors_memory_and_gpus(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
     monkeypatch.setattr(score_all, "available_bytes", lambda: gib * 2**30)
-    assert score_all.default_jobs(device, [0, 1, 2]) == jobs
+    assert score_all.default_jobs(device, [0, 1, 2], Limits()) == jobs
 
 
 def test_only_visible_gpus_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

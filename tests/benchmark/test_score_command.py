@@ -154,11 +154,24 @@ def test_the_copy_of_the_truth_has_every_metrics_best_value(score: Scorer) -> No
 def test_a_generator_is_run_first_and_only_once(score: Scorer, tmp_path: Path, small: Dataset) -> None:
     plugin = write_plugin(tmp_path / "plugin", method="flow")
     assert score(plugin) == 0
-    volume = tmp_path / "runs/flow-toy-test-s0/volumes/toy-test-000.npy"
+    volume = tmp_path / "runs/toy.flow-toy-test-s0/volumes/toy-test-000.npy"
     made = volume.stat().st_mtime_ns
     assert score(plugin) == 0
     assert volume.stat().st_mtime_ns == made
     assert score.result()["run"]["generator"] == "toy_plugin:make_generator"
+
+
+def test_a_generator_is_run_under_the_limits_that_are_given(score: Scorer, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "limits.toml").write_text("run_seconds = 99\n")
+    options = ["--limits", str(tmp_path / "limits.toml"), "--fresh-process"]
+    assert score(write_plugin(tmp_path / "plugin", method="flow"), *options) == 0
+    run = tmp_path / "runs/toy.flow-toy-test-s0"
+    plan = RunFolder(run).plan()
+    assert (plan["limits"]["run_seconds"], plan["generator"]["fresh_process"]) == (99.0, True)
+    assert score(write_plugin(tmp_path / "plugin", method="flow"), "--batch", "2") == 3
+    assert "E_MANIFEST: the submission is not in the batch track" in capsys.readouterr().err
+    assert score(run, *options) == 2
+    assert "--limits, --fresh-process" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("kind", "container"), [("png", "png"), ("jpg", "jpeg")])
