@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +26,15 @@ class Shard:
 
     def takes(self, name: str) -> bool:
         """Whether a name falls to this share: by its sha256, so that names which come later move no other."""
-        digest = hashlib.sha256(name.encode("utf-8")).digest()
-        return int.from_bytes(digest[:8], "big") % self.count == self.index - 1
+        return int.from_bytes(_digest(name)[:8], "big") % self.count == self.index - 1
+
+    def share(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of a complete list of names that fall to this share: shares differ by one name at most.
+
+        >>> [len(Shard(i, 2).share("abcdefgh")) for i in (1, 2)]
+        [4, 4]
+        """
+        return frozenset(sorted(names, key=_digest)[self.index - 1 :: self.count])
 
     @property
     def folder_name(self) -> str:
@@ -35,6 +43,10 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode("utf-8")).digest()
 
 
 def read_shard(text: str) -> Shard:

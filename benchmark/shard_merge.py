@@ -41,7 +41,8 @@ def shard_folder(run: Path, shard: Shard) -> Path:
 def shard_plan(plan: Mapping[str, Any], shard: Shard) -> Plan:
     """The plan of one share: its cases alone, and what is needed to see that none of the others is missing."""
     share = {"index": shard.index, "count": shard.count, "plan_hash": _hash(plan)}
-    return {**plan, "cases": [case for case in plan["cases"] if shard.takes(case["case_id"])], "shard": share}
+    taken = shard.share(case["case_id"] for case in plan["cases"])
+    return {**plan, "cases": [case for case in plan["cases"] if case["case_id"] in taken], "shard": share}
 
 
 def merge_run(folder: Path) -> dict[str, Any]:

@@ -59,9 +59,13 @@ class ValueCache:
         return None
 
     def put(self, key: list[Any], values: NDArray[np.float64]) -> None:
-        """Keep a vector under ``key``, whole or not at all."""
+        """Keep a vector under ``key``, whole or not at all.
+
+        Scorers that share a disk would wait for each other's fsync hundreds of times; what a power cut takes away is
+        noticed by its checksum.
+        """
         payload = np.ascontiguousarray(values, "<f8").tobytes()
-        write_bytes(self._path(key), hashlib.sha256(payload).digest() + payload)
+        write_bytes(self._path(key), hashlib.sha256(payload).digest() + payload, survives_power_cut=False)
         step("value cached")
 
     def _path(self, key: list[Any]) -> Path:

@@ -22,8 +22,13 @@ TEMPORARY_PREFIX = ".tmp-"
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, survives_power_cut: bool = True) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` for writing; on success it becomes ``path`` in one step.
+
+    Args:
+        path: to be replaced.
+        survives_power_cut: wait until the disk has it. Without, a power cut, and that alone, may leave an empty file:
+            for what has a checksum and can be computed again.
 
     Raises:
         BenchError: E_DISK when the disk is full or the folder cannot be written; ``path`` is left as it was.
@@ -34,9 +39,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with open(temporary, "xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if survives_power_cut:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        if survives_power_cut:
+            _sync_folder(path.parent)
     except OSError as error:
         raise _disk_error(error, path) from error
     finally:
@@ -44,9 +51,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` durably and whole."""
-    with replacing(path) as file:
+def write_bytes(path: Path, data: bytes, *, survives_power_cut: bool = True) -> None:
+    """Write ``data`` to ``path`` whole, and durably unless that is not asked for."""
+    with replacing(path, survives_power_cut=survives_power_cut) as file:
         file.write(data)
 
 

@@ -7,6 +7,7 @@ one filtering of a product. The number is that of `structural_similarity.ssim` o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,11 @@ REDUCTION: Final = 4
 BLOCK: Final = 16
 """Volumes whose moments are held at once on either side; memory does not grow with the cohort."""
 
-VERSION: Final = "ssim-mean4x4-gauss11-l255-valid-v1"
+PRODUCT: Final = 2**18
+"""Multiplications of one matrix product: beyond it the library would spread them over threads, whose number would then
+reach the last digits."""
+
+VERSION: Final = "ssim-mean4x4-gauss11-l255-valid-v2"
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
@@ -76,16 +81,28 @@ class _Moments:
 
     def __init__(self, volume: Bytes, rows: Floats, columns: Floats) -> None:
         self.volume = volume.astype(np.float64)
-        self.mean = rows @ self.volume @ columns.T
-        self.variance = rows @ self.volume**2 @ columns.T - self.mean**2
+        self.mean = _filtered(self.volume, rows, columns)
+        self.variance = _filtered(self.volume**2, rows, columns) - self.mean**2
 
     def similarity(self, other: _Moments, rows: Floats, columns: Floats) -> float:
         """Mean SSIM of two volumes (Wang et al. 2004, eq. 13)."""
         means = self.mean * other.mean
-        covariance = rows @ (self.volume * other.volume) @ columns.T - means
+        covariance = _filtered(self.volume * other.volume, rows, columns) - means
         luminance = (2 * means + C1) / (self.mean**2 + other.mean**2 + C1)
         contrast = (2 * covariance + C2) / (self.variance + other.variance + C2)
         return float((luminance * contrast).mean())
+
+
+def _filtered(maps: Floats, rows: Floats, columns: Floats) -> Floats:
+    """Both filters applied to (k, h, w) maps: (k, h - 10, w - 10), a few columns at a time."""
+    down = _in_strips(lambda strip: rows @ maps[:, :, strip], maps.shape[2], rows.size)
+    return _in_strips(lambda strip: down @ columns[strip].T, len(columns), len(rows) * columns.shape[1])
+
+
+def _in_strips(product: Callable[[slice], Floats], width: int, multiplications: int) -> Floats:
+    """A product put together from strips of columns, each of which costs so many multiplications a column."""
+    step = max(1, PRODUCT // multiplications)
+    return np.concatenate([product(slice(left, left + step)) for left in range(0, width, step)], axis=2)
 
 
 def _valid_filter(length: int) -> Floats:

@@ -63,6 +63,15 @@ def test_workers_share_the_cases_and_write_apart(sharded: Path) -> None:
     assert [path.name for path in sharded.iterdir()] == ["shards"]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_shares_of_a_run_differ_by_one_case_at_most(count: int) -> None:
+    names = [f"case-{number}" for number in range(24)]
+    shares = [Shard(index, count).share(names) for index in range(1, count + 1)]
+    assert sorted(name for share in shares for name in share) == sorted(names)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    assert shares == [Shard(index, count).share(reversed(names)) for index in range(1, count + 1)]
+
+
 def test_merged_shards_are_the_run_of_one_worker_byte_by_byte(shards: Path, finished_run: Path) -> None:
     merge_run(shards)
     assert of_run(shards) == of_run(finished_run)

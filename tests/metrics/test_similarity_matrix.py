@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -42,3 +46,23 @@ def test_wrong_shapes_are_named() -> None:
         dissimilarity_matrix(TRUTH, GENERATED[..., 1:], np.ones((5, 7), dtype=bool))
     with pytest.raises(ValueError, match="sides of at least 11"):
         dissimilarity_matrix(TRUTH[..., :8], GENERATED[..., :8], np.ones((5, 7), dtype=bool))
+
+
+MATRIX = """
+import sys
+import numpy as np
+from fundus2oct.metrics.similarity_matrix import dissimilarity_matrix
+volumes = np.random.default_rng(0).integers(0, 256, (2, 3, 6, 80, 112)).astype(np.uint8)
+sys.stdout.buffer.write(dissimilarity_matrix(*volumes, np.ones((3, 3), bool)).tobytes())
+"""
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    found = set()
+    for threads in ("1", "2", "5"):
+        environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        found.add(
+            subprocess.run([sys.executable, "-c", MATRIX], env=environment, capture_output=True, check=True).stdout
+        )
+    assert {len(matrix) for matrix in found} == {9 * 8}
+    assert len(found) == 1
