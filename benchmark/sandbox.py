@@ -145,6 +145,8 @@ def _behind_bubblewrap(setup: WorkerSetup) -> Iterator[Launch]:
 @contextlib.contextmanager
 def _behind_reduced_walls(setup: WorkerSetup) -> Iterator[Launch]:
     sandbox_view.require_hidden(setup, list(sandbox_reduced.shown(setup)))
+    if os.geteuid() == 0:
+        sandbox_view.require_readable(setup, keeps_user=True)
     scratch = Path(tempfile.mkdtemp(prefix="fundus2oct-worker-"))
     variables = INNER_VARIABLES | {"HOME": str(scratch), "TMPDIR": str(scratch)} | _fixed(setup)
     with _pipe_with(sandbox_reduced.wishes(setup, [setup.python], variables, scratch)) as pipe:

@@ -90,24 +90,43 @@ def submission_entries(setup: WorkerSetup) -> Iterator[Path]:
         yield path
 
 
-def require_readable(setup: WorkerSetup) -> None:
-    """Refuse what root alone may read, where the worker will be nobody.
+def require_readable(setup: WorkerSetup, *, keeps_user: bool = False) -> None:
+    """Refuse, where the harness is root, what it may read and the worker may not.
+
+    Args:
+        setup: the worker.
+        keeps_user: whether the worker is root still, but without the right to read what belongs to others; else it is
+            nobody.
 
     Raises:
         BenchError: E_SANDBOX naming the first such file or folder.
     """
-    for entry in submission_entries(setup) if setup.import_paths else ():
-        for path in (entry, *entry.rglob("*")) if entry.is_dir() else (entry,):
-            wanted = 0o005 if path.is_dir() else 0o004
-            if not path.is_symlink() and path.stat().st_mode & wanted != wanted:
-                raise BenchError(
-                    "E_SANDBOX",
-                    "the sandbox's user cannot read this",
-                    where=path,
-                    expected="a file or folder that everybody may read",
-                    found=f"mode {path.stat().st_mode & 0o777:o}",
-                    fix=f"chmod -R a+rX {setup.folder}",
-                )
+    if not setup.import_paths:
+        return
+    everything = f"chmod -R a+rX {setup.folder}"
+    if keeps_user:  # bubblewrap makes ways of its own
+        for parent in reversed(setup.folder.absolute().parents):
+            _require_mode(parent, 0o1, keeps_user, fix=f"chmod a+x {parent}, or move the submission elsewhere")
+        _require_mode(setup.folder, 0o5, keeps_user, fix=everything)
+    for path in _submission_files(setup):
+        _require_mode(path, 0o5 if path.is_dir() else 0o4, keeps_user, fix=everything)
+
+
+def _require_mode(path: Path, wanted: int, keeps_user: bool, *, fix: str) -> None:
+    status = path.stat()
+    shift = 0 if not keeps_user else 6 if status.st_uid == 0 else 3 if status.st_gid == 0 else 0
+    if status.st_mode >> shift & wanted != wanted:
+        what, expected = "the sandbox's user cannot read this", "a file or folder that everybody may read"
+        found = f"mode {status.st_mode & 0o777:o}, owner {status.st_uid}"
+        raise BenchError("E_SANDBOX", what, where=path, expected=expected, found=found, fix=fix)
+
+
+def _submission_files(setup: WorkerSetup) -> Iterator[Path]:
+    """Every file and folder that is shown of a submission, but for links: their targets are among them or not shown."""
+    for entry in submission_entries(setup):
+        for path in (entry, *entry.rglob("*")) if entry.is_dir() and not entry.is_symlink() else (entry,):
+            if not path.is_symlink():
+                yield path
 
 
 def gpu_nodes(device: str) -> list[Path]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fundus2oct.benchmark.sandbox_launcher import descendants
@@ -20,6 +21,23 @@ OWN_PROCESSES = 4
 """What bubblewrap or the launcher adds to a worker's family."""
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The most that a worker and everything it started took; 0 where the system does not say.
+
+    Attributes:
+        memory_bytes: resident, all processes together; pages that several share count for each.
+        address_bytes: addresses of the process that reserved most, which the kernel limits where no GPU is used.
+    """
+
+    memory_bytes: int = 0
+    address_bytes: int = 0
+
+    def __or__(self, other: Peak) -> Peak:
+        """The larger of both in each."""
+        return Peak(*map(max, vars(self).values(), vars(other).values()))
 
 
 class Watch:
@@ -34,6 +52,7 @@ class Watch:
 
     def __init__(self, pid: int, limits: Limits, end: Callable[[], None], scratch: Path | None = None) -> None:
         self.excess: tuple[str, str] | None = None
+        self.peak = Peak()
         self._pid = pid
         self._limits = limits
         self._end = end
@@ -47,10 +66,11 @@ class Watch:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the watch, before the process's number may belong to another."""
+        """Look for the last time and end the watch, before the process's number may belong to another."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
+        self.peak |= family_peak([self._pid, *descendants(self._pid)])
 
     def _run(self) -> None:
         while not self._ended.wait(INTERVAL_SECONDS):
@@ -62,6 +82,7 @@ class Watch:
     def _found(self) -> tuple[str, str] | None:
         """What is beyond its limit: (public code, words for the private log)."""
         family = [self._pid, *descendants(self._pid)]
+        self.peak |= family_peak(family)
         memory = sum(map(resident_bytes, family))
         if memory > self._limits.memory_bytes:  # pages that several share have been counted for each: look closer
             memory = sum(map(proportional_bytes, family))
@@ -93,6 +114,23 @@ def resident_bytes(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * PAGE_BYTES
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def family_peak(pids: Sequence[int]) -> Peak:
+    """What living processes have taken at most so far, as the kernel remembers it."""
+    peaks = [_peaks(pid) for pid in pids]
+    return Peak(sum(memory for memory, _ in peaks), max((addresses for _, addresses in peaks), default=0))
+
+
+def _peaks(pid: int) -> tuple[int, int]:
+    """Most resident memory and most addresses of a process, bytes."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return 0, 0
+    found = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    memory, addresses = (int(found.get(name, "0 kB").split()[0]) * 1024 for name in ("VmHWM", "VmPeak"))
+    return memory, addresses
 
 
 def proportional_bytes(pid: int) -> int:

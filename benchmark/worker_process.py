@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundus2oct.benchmark import sandbox, sandbox_bubblewrap, worker
-from fundus2oct.benchmark.sandbox_watch import Watch
+from fundus2oct.benchmark.sandbox_watch import Peak, Watch
 from fundus2oct.benchmark.worker_pipe import WorkerGone, WorkerPipe
 from fundus2oct.benchmark.worker_setup import WorkerSetup
 from fundus2oct.metrics.errors import BenchError, ExitCode
@@ -75,9 +75,13 @@ class WorkerProcess:
     Args:
         setup: what to run.
         log: the private log that takes its stderr and every failure's message.
+
+    Attributes:
+        peak: the most that any of its processes took, known once each has been stopped.
     """
 
     def __init__(self, setup: WorkerSetup, log: Path) -> None:
+        self.peak = Peak()
         self._setup = setup
         self._limits = setup.limits
         self._log = log
@@ -161,6 +165,7 @@ class WorkerProcess:
             return
         if self._watch is not None:
             self._watch.stop()
+            self.peak |= self._watch.peak
         if self._launch is not None:
             _end(process, self._launch)
         if self._pipe is not None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from plugin_folders import write_plugin
 
-from fundus2oct.benchmark import plugin_environment
+from fundus2oct.benchmark import plugin_environment, sandbox
 from fundus2oct.benchmark.generator_reference import resolve
 from fundus2oct.benchmark.plugin_environment import interpreter_prefixes, requirement_lines
 from fundus2oct.benchmark.submission_file import Submission, write_submission
-from fundus2oct.benchmark.worker_process import WorkerProcess, WorkerSetup
+from fundus2oct.benchmark.worker_process import WorkerProcess
+from fundus2oct.benchmark.worker_setup import Isolation, WorkerSetup
 from fundus2oct.metrics.errors import BenchError
 
+ROOT = Path(__file__).parent.parent.parent
 FUNDUS = np.zeros((224, 224, 3), np.uint8)
 
 
@@ -28,29 +33,106 @@ def plugin(folder: Path, body: str, **keys: str) -> Path:
 
 
 def bare_environment(folder: Path) -> Path:
-    """A virtual environment with numpy, by hard links to ours, and nothing else."""
+    """A virtual environment with numpy, whose files are ours once more, and nothing else."""
     venv.create(folder, symlinks=True, with_pip=False)
     (site,) = folder.glob("lib/python3*/site-packages")
     ours = Path(np.__file__).parent.parent
     for name in ("numpy", "numpy.libs"):
-        for parent, _, files in os.walk(ours / name):
-            place = site / Path(parent).relative_to(ours)
-            place.mkdir(parents=True, exist_ok=True)
-            for file in files:
-                os.symlink(Path(parent, file), place / file)
+        if (ours / name).exists():
+            shutil.copytree(ours / name, site / name, copy_function=_link_or_copy, ignore=SKIPPED)
     return folder
 
 
-def answer(folder: Path, log: Path) -> np.ndarray:  # type: ignore[type-arg]
+SKIPPED = shutil.ignore_patterns("tests", "__pycache__", "*.a", "*.pyi")
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """A second name for a file: behind walls a symbolic link would lead nowhere."""
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
+
+
+def answer(folder: Path, log: Path, isolation: Isolation = "none") -> np.ndarray:  # type: ignore[type-arg]
     found = resolve(str(folder))
     setup = WorkerSetup(
-        target=found.target, folder=found.folder, import_paths=found.import_paths, python=found.environment.python
+        target=found.target,
+        folder=found.folder,
+        import_paths=found.import_paths,
+        python=found.environment.python,
+        prefixes=found.environment.prefixes,
+        isolation=isolation,
     )
     with WorkerProcess(setup, log) as worker:
         worker.start()
         volume = worker.generate(FUNDUS, eye="R", seed=0).volume
     assert volume is not None, log.read_text()
     return volume
+
+
+@pytest.fixture(params=["bubblewrap", "reduced"])
+def walls(request: pytest.FixtureRequest) -> Isolation:
+    """Walls that start here."""
+    isolation: Isolation = request.param
+    if reason := sandbox.why_not(isolation):
+        pytest.skip(f"{isolation} does not start here: {reason}")
+    return isolation
+
+
+LOOK = f"""
+    import importlib.util, sys
+    def opened(path):
+        try:
+            return bool(os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1))
+        except OSError:
+            return False
+    seen = {{
+        "prefix": sys.prefix,
+        "numpy": np.__file__,
+        "package": importlib.util.find_spec("fundus2oct") is not None,
+        "ours": [path for path in {[sys.prefix, str(ROOT), str(ROOT / "metrics/i3d.py")]!r} if opened(path)],
+        "harness": sorted(os.listdir("/harness")) if os.path.isdir("/harness") else [],
+    }}
+    print("SEEN " + json.dumps(seen), file=sys.stderr)
+    return np.full((6, 320, 448), 7, np.uint8)
+"""
+"""A generator that tells the log in what it runs and what it sees of ours."""
+
+
+def seen_by(log: Path) -> dict[str, Any]:
+    (line,) = [line for line in log.read_text().splitlines() if line.startswith("SEEN ")]
+    found: dict[str, Any] = json.loads(line.removeprefix("SEEN "))
+    return found
+
+
+@pytest.mark.parametrize("named_by", ["python", "requirements"])
+def test_behind_walls_a_submission_runs_in_its_own_environment_and_sees_nothing_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, walls: Isolation, named_by: str
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(plugin_environment, "_install", lambda folder, wanted, path: bare_environment(folder))
+    (tmp_path / "plugin").mkdir()
+    if named_by == "python":
+        bare_environment(tmp_path / "plugin/.venv")
+        folder = plugin(tmp_path / "plugin", LOOK, python=".venv/bin/python")
+    else:
+        (tmp_path / "plugin/requirements.txt").write_text("numpy\n")
+        folder = plugin(tmp_path / "plugin", LOOK, requirements="requirements.txt")
+    assert (answer(folder, tmp_path / "log", walls) == 7).all()
+    seen = seen_by(tmp_path / "log")
+    place = "plugin/.venv" if named_by == "python" else "cache/environments"
+    assert seen["prefix"].startswith(str(tmp_path / place))
+    assert seen["numpy"].startswith(seen["prefix"])
+    assert (seen["package"], seen["ours"]) == (False, [])
+    assert seen["harness"] == (["worker.py"] if walls == "bubblewrap" else [])
+
+
+def test_the_look_around_finds_our_package_where_it_is(tmp_path: Path) -> None:
+    answer(plugin(tmp_path / "plugin", LOOK), tmp_path / "log")
+    seen = seen_by(tmp_path / "log")
+    assert seen["package"]
+    assert seen["ours"] == [sys.prefix, str(ROOT), str(ROOT / "metrics/i3d.py")]
 
 
 def test_a_submission_without_a_python_runs_in_ours(tmp_path: Path) -> None:

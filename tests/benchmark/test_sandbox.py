@@ -158,8 +158,40 @@ def test_what_root_alone_may_read_is_named_with_the_command_that_mends_it(tmp_pa
     (plugin / "net").mkdir()
     (plugin / "net/weights.npy").touch(0o600)
     (plugin / "net/weights.npy").chmod(0o600)
-    with pytest.raises(BenchError, match=r"net/weights\.npy .* mode 600 .* chmod -R a\+rX"):
+    with pytest.raises(BenchError, match=r"net/weights\.npy .* mode 600, owner 0 .* chmod -R a\+rX"):
         sandbox_view.require_readable(setup_of(plugin))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to somebody else")
+def test_reduced_walls_name_what_belongs_to_somebody_else_alone(tmp_path: Path) -> None:
+    plugin = write_plugin(tmp_path / "home/plugin")
+    weights = plugin / "weights.npy"
+    weights.touch()
+    weights.chmod(0o600)
+    sandbox_view.require_readable(setup_of(plugin), keeps_user=True)  # its own files it may read
+    os.chown(weights, 1234, 1234)
+    with pytest.raises(BenchError, match=r"weights\.npy .* mode 600, owner 1234 .* chmod -R a\+rX .*plugin"):
+        sandbox_view.require_readable(setup_of(plugin), keeps_user=True)
+    os.chown(plugin.parent, 1234, 1234)
+    plugin.parent.chmod(0o700)
+    with pytest.raises(BenchError, match=r"home \| .* mode 700, owner 1234 .* chmod a\+x .*home, or move"):
+        sandbox_view.require_readable(setup_of(plugin), keeps_user=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes another user behind the walls")
+def test_an_organiser_who_skips_the_check_learns_which_file_to_open(
+    small: Dataset, walls: Isolation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin = write_plugin(tmp_path / "plugin", make="(folder / 'weights.npy').read_bytes()")
+    (plugin / "weights.npy").touch()
+    (plugin / "weights.npy").chmod(0o600)
+    os.chown(plugin / "weights.npy", 1234, 1234)
+    places = [f"--{name}={tmp_path / name}" for name in ("runs", "private", "results")]
+    call = ["--quiet", "score", str(plugin), "--data", str(small.folder), "--sandbox", walls, *places]
+    assert cli.run(call) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"E_SANDBOX: the sandbox's user cannot read this | where: {plugin / 'weights.npy'} | ")
+    assert line.endswith(f"found: mode 600, owner 1234 | fix: chmod -R a+rX {plugin}")
 
 
 @pytest.mark.parametrize(("user", "alone"), [(0, "--cap-add"), (1000, "--disable-userns")])
