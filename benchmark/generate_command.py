@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,10 @@ from fundus2oct.benchmark.progress import say
 from fundus2oct.benchmark.shard import SHARD_OPTION, Shard
 from fundus2oct.benchmark.worker_setup import CHOICES
 from fundus2oct.metrics.errors import ExitCode
+
+if TYPE_CHECKING:
+    from fundus2oct.benchmark.run_folder import SeedRule
+    from fundus2oct.benchmark.sandbox_limits import Limits
 
 MAX_CASE_SECONDS = 86_400.0
 
@@ -52,6 +56,7 @@ class HowToRun:
         fresh_process: a new process for every case.
         batch: photographs handed over at once.
         limits: TOML file with other limits.
+        seeds: what the cases' seeds follow from.
     """
 
     folder: Path | None = None
@@ -61,6 +66,7 @@ class HowToRun:
     fresh_process: bool = False
     batch: int = 1
     limits: Path | None = None
+    seeds: SeedRule = "case"
 
     @property
     def of_workers(self) -> list[str]:
@@ -74,6 +80,26 @@ def require_number(value: float | None) -> float | None:
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is not a number of seconds")
     return value
+
+
+CASE_SECONDS_OPTION = click.option(
+    "--case-seconds",
+    type=click.FloatRange(min=0, min_open=True, max=MAX_CASE_SECONDS),
+    callback=lambda context, option, value: require_number(value),
+    help="Wall-clock limit for one case; 600 unless --limits says otherwise.",
+)
+
+
+def chosen_limits(path: Path | None, case_seconds: float | None) -> Limits:
+    """The limits of a file, or the usual ones, with another one for a case where it is given.
+
+    Raises:
+        BenchError: what `sandbox_limits.read_limits` raises.
+    """
+    from fundus2oct.benchmark.sandbox_limits import Limits, read_limits
+
+    limits = Limits() if path is None else read_limits(path)
+    return limits if case_seconds is None else replace(limits, case_seconds=case_seconds)
 
 
 @click.command()
@@ -91,13 +117,15 @@ def require_number(value: float | None) -> float | None:
 @SANDBOX_OPTION
 @FRESH_OPTION
 @BATCH_OPTION
-@click.option(
-    "--case-seconds",
-    type=click.FloatRange(min=0, min_open=True, max=MAX_CASE_SECONDS),
-    callback=lambda context, option, value: require_number(value),
-    help="Wall-clock limit for one case; 600 unless --limits says otherwise.",
-)
+@CASE_SECONDS_OPTION
 @LIMITS_OPTION
+@click.option(
+    "--seeds",
+    type=click.Choice(["case", "photograph"]),
+    default="case",
+    show_default=True,
+    help="What a case's seed follows from: photograph tells a generator nothing of the case, as in a phase.",
+)
 @SHARD_OPTION
 def generate(
     generator: str,
@@ -112,6 +140,7 @@ def generate(
     batch: int,
     case_seconds: float | None,
     limits: Path | None,
+    seeds: SeedRule,
     shard: Shard | None,
 ) -> ExitCode:
     """Generate the OCT volume of every case of a split.
@@ -140,6 +169,7 @@ def generate(
         batch=batch,
         case_seconds=case_seconds,
         limits=limits,
+        seeds=seeds,
         shard=shard,
     )
     click.echo(run_folder)
@@ -162,6 +192,7 @@ def generate_named(
     batch: int = 1,
     case_seconds: float | None = None,
     limits: Path | None = None,
+    seeds: SeedRule = "case",
     shard: Shard | None = None,
     runs: Path = Path("runs"),
 ) -> tuple[Path, dict[str, Any]]:
@@ -170,9 +201,8 @@ def generate_named(
     from fundus2oct.benchmark.generator_reference import resolve
     from fundus2oct.benchmark.run_place import run_place
     from fundus2oct.benchmark.sandbox import choose_isolation
-    from fundus2oct.benchmark.sandbox_limits import Limits, read_limits
 
-    chosen = Limits() if limits is None else read_limits(limits)
+    chosen = chosen_limits(limits, case_seconds)
     reference = resolve(generator, folder=folder)
     run_folder = out or run_place(runs, reference.submission, f"{dataset.name}-{split}-s{seed}")
     summary = generate_run(
@@ -183,9 +213,10 @@ def generate_named(
         seed=seed,
         device=choose_device(device),
         isolation=choose_isolation(sandbox),
-        limits=chosen if case_seconds is None else replace(chosen, case_seconds=case_seconds),
+        limits=chosen,
         fresh_process=fresh_process,
         batch=batch,
+        seeds=seeds,
         shard=shard,
     )
     return run_folder, summary

@@ -6,6 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from fundus2oct.benchmark.case_table import Case
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.generator_reference import GeneratorReference
 from fundus2oct.benchmark.progress import progress
-from fundus2oct.benchmark.run_folder import RunFolder, case_seed, make_plan
+from fundus2oct.benchmark.run_folder import RunFolder, SeedRule, make_plan
 from fundus2oct.benchmark.sandbox_limits import Limits
+from fundus2oct.benchmark.sandbox_watch import Peak
 from fundus2oct.benchmark.shard import Shard
 from fundus2oct.benchmark.shard_merge import shard_folder, shard_plan
 from fundus2oct.benchmark.steps import step
@@ -27,6 +29,21 @@ from fundus2oct.metrics.errors import BenchError
 
 ORDER_STREAM = 0x6F72646572
 """Sets the order of the cases apart from every other use of the run's seed."""
+
+
+@dataclass
+class Observed:
+    """What was seen of the workers while a run was generated; no part of the run.
+
+    Attributes:
+        start_seconds: of the first one, until its generator was loaded.
+        peak: the most that one took.
+        failed_batches: public codes of batches whose cases were then asked for one by one.
+    """
+
+    start_seconds: float = 0.0
+    peak: Peak = field(default_factory=Peak)
+    failed_batches: list[str] = field(default_factory=list)
 
 
 def package_versions() -> dict[str, str]:
@@ -51,6 +68,8 @@ def generate_run(
     fresh_process: bool = False,
     batch: int = 1,
     shard: Shard | None = None,
+    seeds: SeedRule = "case",
+    observed: Observed | None = None,
 ) -> dict[str, Any]:
     """Generate the volume of every case of a split into a run's folder, resuming what an earlier call left.
 
@@ -66,6 +85,8 @@ def generate_run(
         fresh_process: start a worker for each question instead of one for the run.
         batch: photographs handed over at once; more than one only to a submission that declares it.
         shard: generate this share alone, into a folder of its own below ``folder``; `shard_merge` puts them together.
+        seeds: what the cases' seeds and their order follow from, besides the run's seed.
+        observed: takes what is seen of the workers.
 
     Returns:
         the content of `run.json`.
@@ -75,7 +96,9 @@ def generate_run(
     """
     limits = limits or Limits()
     require_batch(reference, batch)
-    ways = {"device": device, "isolation": isolation, "fresh_process": fresh_process, "batch": batch}
+    ways: dict[str, Any] = {"device": device, "isolation": isolation, "fresh_process": fresh_process, "batch": batch}
+    if seeds != "case":  # left out otherwise, so that runs which an earlier version began go on
+        ways["seeds"] = seeds
     plan = make_plan(
         dataset=dataset,
         split=split,
@@ -85,6 +108,7 @@ def generate_run(
         container="raw",
         limits=vars(limits),
         versions=package_versions(),
+        seeds=seeds,
     )
     if shard is not None:
         folder, plan = shard_folder(folder, shard), shard_plan(plan, shard)
@@ -92,7 +116,7 @@ def generate_run(
     run = RunFolder(folder)
     with run.locked():
         run.begin(plan)
-        _generate_unfinished(run, setup, dataset, plan)
+        _generate_unfinished(run, setup, dataset, plan, observed or Observed())
         return run.finish()
 
 
@@ -129,40 +153,57 @@ def require_batch(reference: GeneratorReference, batch: int) -> None:
         )
 
 
+def in_order(cases: Sequence[Case], plan: Mapping[str, Any]) -> list[Case]:
+    """The cases in the order in which they are asked for.
+
+    Shuffled by the run's seed, so that who knows neither this nor the table learns nothing from a place; where seeds
+    follow from photographs, sorted by them, so that who knows both learns nothing either.
+    """
+    if plan["generator"].get("seeds") != "photograph":
+        return shuffled(cases, plan["seed"])
+    seeds = {case["case_id"]: case["seed"] for case in plan["cases"]}
+    return sorted(
+        (case for case in cases if case.case_id in seeds), key=lambda case: (seeds[case.case_id], case.case_id)
+    )
+
+
 def shuffled(cases: Sequence[Case], seed: int) -> list[Case]:
-    """The cases in an order that depends on the run's seed alone: a place in it tells nothing about a case."""
+    """The cases in an order that depends on their number and the run's seed alone."""
     order = np.random.default_rng([ORDER_STREAM, seed]).permutation(len(cases))
     return [cases[i] for i in order]
 
 
-def _generate_unfinished(run: RunFolder, setup: WorkerSetup, dataset: Dataset, plan: dict[str, Any]) -> None:
+def _generate_unfinished(
+    run: RunFolder, setup: WorkerSetup, dataset: Dataset, plan: dict[str, Any], observed: Observed
+) -> None:
     """Ask a worker for the volume of every planned case that has no valid record yet."""
     unfinished = set(run.unfinished())
-    todo = [case for case in shuffled(dataset.split(plan["split"]), plan["seed"]) if case.case_id in unfinished]
+    todo = [case for case in in_order(dataset.split(plan["split"]), plan) if case.case_id in unfinished]
+    seeds = {case["case_id"]: case["seed"] for case in plan["cases"]}
     total = len(plan["cases"])
     name = f"generate {plan['submission']['team']}/{plan['submission']['method']}"
     with WorkerProcess(setup, run.log_path) as worker, progress(name, total, done=total - len(todo)) as advance:
         if todo:
+            started = time.monotonic()
             worker.start()
+            observed.start_seconds = time.monotonic() - started
         for start in range(0, len(todo), plan["generator"]["batch"]):
             cases = todo[start : start + plan["generator"]["batch"]]
             step("photograph handed over")
             if seconds_used(run.path) < plan["limits"]["run_seconds"]:
-                found = _ask(worker, [_photograph(dataset, case, plan["seed"]) for case in cases], plan["generator"])
+                photographs = [Photograph(dataset.fundus(case), case.eye, seeds[case.case_id]) for case in cases]
+                found = _ask(worker, photographs, plan["generator"], observed)
             else:
                 found = [(Answer(None, "E_TIMEOUT"), 0.0)] * len(cases)
             for case, (answer, seconds) in zip(cases, found, strict=True):
                 _store(run, case.case_id, answer)
                 _note_time(run.path, case.case_id, seconds)
                 advance(1)
-
-
-def _photograph(dataset: Dataset, case: Case, seed: int) -> Photograph:
-    return Photograph(dataset.fundus(case), case.eye, case_seed(seed, case.case_id))
+    observed.peak |= worker.peak
 
 
 def _ask(
-    worker: WorkerProcess, photographs: Sequence[Photograph], generator: Mapping[str, Any]
+    worker: WorkerProcess, photographs: Sequence[Photograph], generator: Mapping[str, Any], observed: Observed
 ) -> list[tuple[Answer, float]]:
     """The answer to each photograph and its seconds; where a batch fails, each photograph is asked by itself."""
 
@@ -178,6 +219,7 @@ def _ask(
         found = asked(photographs, together=True)
         if not found[0][0].code:
             return found
+        observed.failed_batches.append(found[0][0].code)
     return [one for photograph in photographs for one in asked([photograph], together=False)]
 
 

@@ -21,20 +21,24 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fundus2oct.benchmark import picture_file
+from fundus2oct.benchmark.case_table import Case
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.folder_lock import only_process
 from fundus2oct.benchmark.steps import step
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.volume import Volume, read_volume, volume_digest, volumes_hash, write_volume
-from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, write_json
+from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, sha256_file, write_json
 from fundus2oct.metrics.errors import BenchError
 
 PLAN_SCHEMA = "fundus2oct-plan"
 RUN_SCHEMA = "fundus2oct-run"
 VERSION = 1
+
+SeedRule = Literal["case", "photograph"]
+"""What a case's seed follows from besides the run's: its id, or the bytes of its photograph (docs/decisions/0013)."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,18 @@ class CaseRecord:
         return record_checksum(vars(self))
 
 
-def case_seed(seed: int, case_id: str, sample: int = 0) -> int:
+def case_seed(seed: int, name: str, sample: int = 0) -> int:
     """The seed of one case: from the run's seed and the case alone, 0 .. 2**63 - 1.
+
+    Args:
+        seed: of the run.
+        name: the case's id, or the sha256 of its photograph's file, as the `SeedRule` says.
+        sample: reserved for several volumes a photograph.
 
     >>> case_seed(0, "a") == case_seed(0, "a"), case_seed(0, "a") == case_seed(1, "a")
     (True, False)
     """
-    digest = hashlib.sha256(canonical_json(["fundus2oct-seed", seed, case_id, sample]).encode()).digest()
+    digest = hashlib.sha256(canonical_json(["fundus2oct-seed", seed, name, sample]).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
@@ -77,9 +86,15 @@ def make_plan(
     container: str,
     limits: Mapping[str, Any],
     versions: Mapping[str, str],
+    seeds: SeedRule = "case",
 ) -> dict[str, Any]:
     """The content of `plan.json`: everything that decides what the run's bytes will be."""
     cases = dataset.split(split)
+
+    def seed_of(case: Case) -> int | None:
+        name = case.case_id if seeds == "case" else sha256_file(dataset.folder / case.fundus)
+        return None if seed is None else case_seed(seed, name)
+
     return {
         "schema": PLAN_SCHEMA,
         "schema_version": VERSION,
@@ -91,9 +106,7 @@ def make_plan(
         "container": container,
         "limits": dict(limits),
         "versions": dict(versions),
-        "cases": [
-            {"case_id": case.case_id, "seed": None if seed is None else case_seed(seed, case.case_id)} for case in cases
-        ],
+        "cases": [{"case_id": case.case_id, "seed": seed_of(case)} for case in cases],
     }
 
 

@@ -10,9 +10,8 @@ from fundus2oct.benchmark import scoring
 from fundus2oct.benchmark.challenge_folder import is_picture_folder
 from fundus2oct.benchmark.cluster import open_client, score_on_cluster
 from fundus2oct.benchmark.dataset import Dataset
-from fundus2oct.benchmark.generate_command import HowToRun, choose_device
+from fundus2oct.benchmark.generate_command import HowToRun, choose_device, chosen_limits
 from fundus2oct.benchmark.phase_filing import Filing
-from fundus2oct.benchmark.sandbox_limits import Limits, read_limits
 from fundus2oct.benchmark.score_all import default_jobs, score_all, visible_gpus
 from fundus2oct.benchmark.score_all_list import HandedIn, find_submissions
 from fundus2oct.benchmark.score_all_table import report, shown
@@ -72,7 +71,7 @@ def score_folder(
         BenchError: E_MISSING, E_EMPTY or E_DUPLICATE before anything is run; what `cluster.open_client` and
             `sandbox_limits.read_limits` raise.
     """
-    limits = Limits() if how.limits is None else read_limits(how.limits)
+    limits = chosen_limits(how.limits, None)
     found = find_submissions(root, shard)
     gpus = visible_gpus() if choose_device(how.device) == "cuda" else []
     jobs = jobs or default_jobs(choose_device(how.device), gpus, limits)

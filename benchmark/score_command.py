@@ -150,6 +150,7 @@ def score(
         fresh_process=fresh_process,
         batch=batch,
         limits=limits,
+        seeds="case" if rules is None else "photograph",
     )
     if root is not None:
         from fundus2oct.benchmark.score_all_board import make_board, score_folder, shared_options

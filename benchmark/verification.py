@@ -154,6 +154,7 @@ def _generate_again(
         batch=plan["generator"].get("batch", 1),
         fresh_process=plan["generator"].get("fresh_process", False),
         limits=Limits(**plan["limits"]),
+        seeds=plan["generator"].get("seeds", "case"),
     )
     if stored is None:
         found.problems += _other_volumes(task, made, "generated now")

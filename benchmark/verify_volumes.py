@@ -18,7 +18,7 @@ import numpy as np
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.generation import generate_run
 from fundus2oct.benchmark.generator_reference import GeneratorReference
-from fundus2oct.benchmark.run_folder import CaseRecord, RunFolder
+from fundus2oct.benchmark.run_folder import CaseRecord, RunFolder, SeedRule
 from fundus2oct.benchmark.sandbox_limits import Limits
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.volume import Volume, read_volume
@@ -120,6 +120,7 @@ def regenerate(
     batch: int = 1,
     fresh_process: bool = False,
     limits: Limits | None = None,
+    seeds: SeedRule = "case",
 ) -> RunFolder:
     """Generate some cases of a split into a run's folder of their own, with the seeds that they had.
 
@@ -135,6 +136,7 @@ def regenerate(
         batch: photographs that it was handed at once.
         fresh_process: whether it had a process for each question.
         limits: that it had.
+        seeds: what its cases' seeds followed from.
     """
     chosen = set(case_ids)
     few = replace(dataset, cases=tuple(case for case in dataset.split(split) if case.case_id in chosen))
@@ -149,6 +151,7 @@ def regenerate(
         batch=batch,
         fresh_process=fresh_process,
         limits=limits,
+        seeds=seeds,
     )
     return RunFolder(folder)
 

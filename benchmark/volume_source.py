@@ -80,7 +80,7 @@ def run_source(run: RunFolder, dataset: Dataset, split: str) -> VolumeSource:
             "generator_hash": plan["generator"]["hash"],
             "seed": plan["seed"],
             "isolation": plan["generator"]["isolation"],
-            **{key: plan["generator"][key] for key in ("batch", "fresh_process") if key in plan["generator"]},
+            **{key: plan["generator"][key] for key in ("batch", "fresh_process", "seeds") if key in plan["generator"]},
             "versions": plan["versions"],
         },
         container=plan["container"],

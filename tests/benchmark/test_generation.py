@@ -276,3 +276,40 @@ def test_what_is_left_when_the_runs_time_is_up_has_timed_out(small: Dataset, tmp
     plugin = write_plugin(tmp_path / "p", f"time.sleep(0.3)\n{SPECKLE}")
     summary = generate(plugin, small, tmp_path / "run", limits=Limits(run_seconds=0.2))
     assert summary["failures"] == {"E_TIMEOUT": 2}
+
+
+def renamed(dataset: Dataset) -> Dataset:
+    """The same eyes under other ids, in another order."""
+    cases = [replace(case, case_id=f"z{99 - place}") for place, case in enumerate(dataset.cases)]
+    return replace(dataset, cases=tuple(reversed(cases)))
+
+
+def questions(tmp_path: Path, dataset: Dataset, name: str, **options: Any) -> list[str]:
+    """What a generator is asked, in order: the sum of the photograph and the seed."""
+    calls = tmp_path / name
+    note = f"with open({str(calls)!r}, 'a') as file:\n    print(int(fundus.sum()), seed, file=file)\n{SPECKLE}"
+    plugin = write_plugin(tmp_path / f"plugin-{name}", note)
+    generate_run(resolve(str(plugin)), dataset, "test", tmp_path / f"run-{name}", **options)
+    return calls.read_text().splitlines()
+
+
+def test_seeds_and_order_from_photographs_are_the_same_whatever_the_cases_are_called(
+    tmp_path: Path, small: Dataset
+) -> None:
+    others = renamed(small)
+    assert questions(tmp_path, small, "a", seeds="photograph") == questions(tmp_path, others, "b", seeds="photograph")
+    assert sorted(questions(tmp_path, small, "c")) != sorted(questions(tmp_path, others, "d"))
+
+
+def test_seeds_from_photographs_differ_by_case_and_by_run_and_stand_in_the_plan(tmp_path: Path, small: Dataset) -> None:
+    asked = [questions(tmp_path, small, f"s{seed}", seeds="photograph", seed=seed) for seed in (0, 1)]
+    assert len({line.split()[1] for lines in asked for line in lines}) == 6
+    plan = RunFolder(tmp_path / "run-s1").plan()
+    assert plan["generator"]["seeds"] == "photograph"
+    assert sorted(case["seed"] for case in plan["cases"]) == [int(line.split()[1]) for line in asked[1]]
+
+
+def test_a_run_that_was_begun_with_other_seeds_is_not_gone_on_with(tmp_path: Path, small: Dataset) -> None:
+    questions(tmp_path, small, "a")
+    with pytest.raises(BenchError, match="E_CHANGED: this run was planned with another cases, generator"):
+        questions(tmp_path, small, "a", seeds="photograph")
