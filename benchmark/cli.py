@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -98,8 +99,8 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("E_INTERRUPTED: interrupted | fix: run the same command again to go on", err=True)
-        return ExitCode.INTERRUPTED
+        fix = f"run the same command again to go on: {shlex.join(['bench', *arguments])}"
+        return _report(BenchError("E_INTERRUPTED", "interrupted", fix=fix), False, ExitCode.INTERRUPTED)
     except SystemExit:  # click's answer to a closed pipe: the reader has gone; nothing is left to say to it
         return ExitCode.OK
     except Exception as error:  # the last net: anything that arrives here is a defect of ours

@@ -144,7 +144,7 @@ def _dissimilarities(scores: CaseScores, reduced: ReducedVolumes, cache: ValueCa
     patients, eyes = (np.array([getattr(case, name) for case in scores.cases]) for name in ("patient_id", "eye"))
     truth, generated = reduced.stacked()
     key = [
-        "matrix",
+        "matrix in strips",
         similarity_matrix.VERSION,
         patients.tolist(),
         eyes.tolist(),

@@ -6,6 +6,8 @@ The eyes, what the scorer computes of them, and two reference rows are made once
 
 from __future__ import annotations
 
+import json
+import shutil
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +19,7 @@ from filelock import FileLock
 from fundus2oct.benchmark.archive_import import import_archive
 from fundus2oct.benchmark.challenge_folder import picture_submission
 from fundus2oct.benchmark.dataset import Dataset, read_dataset
-from fundus2oct.benchmark.generation import generate_run
+from fundus2oct.benchmark.generation import Observed, generate_run
 from fundus2oct.benchmark.generator_reference import GeneratorReference, resolve
 from fundus2oct.benchmark.measured_source import measure_source
 from fundus2oct.benchmark.phantom.cohort import write_cohort
@@ -26,11 +28,14 @@ from fundus2oct.benchmark.progress import muted, progress_of, say
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.run_folder import RunFolder
 from fundus2oct.benchmark.sandbox_limits import Limits
+from fundus2oct.benchmark.sandbox_watch import Peak
 from fundus2oct.benchmark.timing_file import case_seconds
 from fundus2oct.benchmark.value_cache import ValueCache
 from fundus2oct.benchmark.verify_volumes import Tolerance, compare_runs
 from fundus2oct.benchmark.volume_source import VolumeSource, run_source
 from fundus2oct.benchmark.worker_setup import Isolation
+from fundus2oct.metrics.durable_file import write_json
+from fundus2oct.metrics.errors import BenchError
 from fundus2oct.metrics.weight_registry import cache_folder
 
 PHASE = "trial"
@@ -54,12 +59,32 @@ class Conditions:
         device: handed to the generator.
         isolation: walls around it.
         limits: how much of everything it may take.
+        batch: photographs handed over at once to a submission of the batch track, besides one by one; at most as many
+            as there are.
     """
 
     seed: int = 0
     device: str = "cpu"
     isolation: Isolation = "none"
     limits: Limits = field(default_factory=Limits)
+    batch: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchTrial:
+    """What became of photographs that were handed over together.
+
+    Attributes:
+        size: how many at once.
+        codes: public codes of the batches that failed.
+        equal: whether the volumes are those that were drawn one by one; None where a batch failed.
+        seconds: a case.
+    """
+
+    size: int
+    codes: Sequence[str]
+    equal: bool | None
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +97,9 @@ class Trial:
         seconds: of every case.
         repeats: whether the same seed gave the same volumes again; None where cases failed.
         uses_photograph: whether another photograph gave another volume; None where cases failed.
+        start_seconds: until the generator was loaded.
+        peak: the most that a worker took in any of the runs.
+        batch: None for a submission that is not in the batch track, and where cases failed.
     """
 
     result: Result
@@ -79,6 +107,9 @@ class Trial:
     seconds: Sequence[float]
     repeats: bool | None
     uses_photograph: bool | None
+    start_seconds: float
+    peak: Peak
+    batch: BatchTrial | None
 
     @property
     def typical_seconds(self) -> float:
@@ -92,14 +123,41 @@ def trial_folder() -> Path:
 
 
 def trial_dataset() -> Dataset:
-    """Eight synthetic eyes, four for training and four for testing, made at the first call."""
+    """Eight synthetic eyes, four for training and four for testing, made at the first call and again if damaged."""
     folder = trial_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "data.lock"):
-        if not (folder / "data" / "dataset.toml").is_file():
+        data, noted = folder / "data", folder / "data.json"
+        if noted.is_file() and not _as_noted(data, noted):
+            _set_aside(data)
+        if not (data / "dataset.toml").is_file():
             with progress_of("make synthetic eyes, once", unit="eye") as steps:
-                write_cohort(folder / "data", profile="trial", on_progress=steps)
-    return read_dataset(folder / "data")
+                write_cohort(data, profile="trial", on_progress=steps)
+            write_json(noted, _content(data))
+    return read_dataset(data)
+
+
+def _content(data: Path) -> dict[str, list[str]]:
+    """Split -> hashes of its photographs and of its truth."""
+    dataset = read_dataset(data)
+    return {split: [dataset.inputs_hash(split), dataset.truth_hash(split)] for split in ("train", SPLIT)}
+
+
+def _as_noted(data: Path, noted: Path) -> bool:
+    """Whether the eyes are those that were made."""
+    try:
+        return bool(json.loads(noted.read_text("utf-8")) == _content(data))
+    except (OSError, ValueError, BenchError):
+        return False
+
+
+def _set_aside(folder: Path) -> None:
+    """Rename a damaged folder to ``*.corrupt``, in the place of an earlier one."""
+    aside = folder.with_name(f"{folder.name}.corrupt")
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():
+        folder.rename(aside)
+    say(f"damaged, set aside and made anew: {folder}")
 
 
 def try_generator(target: str, scratch: Path, conditions: Conditions) -> Trial:
@@ -113,24 +171,54 @@ def try_generator(target: str, scratch: Path, conditions: Conditions) -> Trial:
     Raises:
         BenchError: E_PLUGIN when the generator cannot be loaded, and what `resolve` raises.
     """
-    dataset, reference = trial_dataset(), resolve(target)
-    summary = _generate(reference, dataset, scratch / "run", conditions)
+    dataset, reference, seen = trial_dataset(), resolve(target), Observed()
+    summary = _generate(reference, dataset, scratch / "run", conditions, seen)
+    start_seconds = seen.start_seconds
     run = RunFolder(scratch / "run")
-    repeats = uses_photograph = None
+    repeats = uses_photograph = batch = None
     if not summary["failures"]:
         few = replace(dataset, cases=dataset.split(SPLIT)[:REPEATED])  # their seeds stay what they were
-        _generate(reference, few, scratch / "again", conditions)
-        verdicts = compare_runs(run, RunFolder(scratch / "again"), Tolerance.of(reference.submission))
-        repeats = all(verdict.verdict != "differing" for verdict in verdicts)
-        other = _generate(reference, _with_swapped_photographs(few), scratch / "swapped", conditions)["cases"]
+        _generate(reference, few, scratch / "again", conditions, seen)
+        repeats = _same(run, RunFolder(scratch / "again"), reference)
+        swapped = _with_swapped_photographs(few)
+        other = _generate(reference, swapped, scratch / "swapped", conditions, seen)["cases"]
         uses_photograph = any(summary["cases"][name]["digest"] != case["digest"] for name, case in other.items())
+        if reference.submission.batch:
+            batch = _try_batch(reference, dataset, run, scratch / "together", conditions, seen)
     return Trial(
         result=score_trial(run_source(run, dataset, SPLIT), dataset),
         summary=summary,
         seconds=list(case_seconds(run.path).values()),
         repeats=repeats,
         uses_photograph=uses_photograph,
+        start_seconds=start_seconds,
+        peak=seen.peak,
+        batch=batch,
     )
+
+
+def _try_batch(
+    reference: GeneratorReference,
+    dataset: Dataset,
+    run: RunFolder,
+    folder: Path,
+    conditions: Conditions,
+    seen: Observed,
+) -> BatchTrial:
+    """Hand several photographs over at once, as an organiser with `--batch` would."""
+    size = min(conditions.batch, len(dataset.split(SPLIT)))
+    _generate(reference, dataset, folder, conditions, seen, batch=size)
+    failed = seen.failed_batches
+    equal = None if failed else _same(run, RunFolder(folder), reference)
+    return BatchTrial(
+        size=size, codes=tuple(failed), equal=equal, seconds=statistics.median(case_seconds(folder).values())
+    )
+
+
+def _same(run: RunFolder, other: RunFolder, reference: GeneratorReference) -> bool:
+    """Whether the volumes of ``other`` are those of ``run``, within what the submission declares."""
+    verdicts = compare_runs(run, other, Tolerance.of(reference.submission))
+    return all(verdict.verdict != "differing" for verdict in verdicts)
 
 
 def try_pictures(source: Path, dataset: Dataset, split: str, scratch: Path) -> tuple[Result, dict[str, Any]]:
@@ -163,6 +251,8 @@ def _reference_row(method: str, fit: Fit, conditions: Conditions) -> dict[str, A
     folder, dataset = trial_folder() / "reference" / method, trial_dataset()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
+        if (folder / "run" / "run.json").is_file() and not _is_intact(RunFolder(folder / "run")):
+            _set_aside(folder)
         if not (folder / "run" / "run.json").is_file():
             say(f"make the reference row {method}, once")
             fit(method, dataset.folder, folder / "generator")
@@ -172,7 +262,23 @@ def _reference_row(method: str, fit: Fit, conditions: Conditions) -> dict[str, A
     return metrics
 
 
-def _generate(reference: GeneratorReference, dataset: Dataset, folder: Path, conditions: Conditions) -> dict[str, Any]:
+def _is_intact(run: RunFolder) -> bool:
+    """Whether every file of a finished run is as it was written."""
+    try:
+        return not run.unfinished() and bool(run.summary())
+    except BenchError:
+        return False
+
+
+def _generate(
+    reference: GeneratorReference,
+    dataset: Dataset,
+    folder: Path,
+    conditions: Conditions,
+    observed: Observed | None = None,
+    *,
+    batch: int = 1,
+) -> dict[str, Any]:
     return generate_run(
         reference,
         dataset,
@@ -182,6 +288,8 @@ def _generate(reference: GeneratorReference, dataset: Dataset, folder: Path, con
         device=conditions.device,
         isolation=conditions.isolation,
         limits=conditions.limits,
+        batch=batch,
+        observed=observed,
     )
 
 

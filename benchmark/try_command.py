@@ -11,15 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fundus2oct.benchmark.generate_command import SANDBOX_OPTION, choose_device, report_failures
+from fundus2oct.benchmark.generate_command import (
+    CASE_SECONDS_OPTION,
+    LIMITS_OPTION,
+    SANDBOX_OPTION,
+    choose_device,
+    chosen_limits,
+    report_failures,
+)
 from fundus2oct.benchmark.progress import say
 from fundus2oct.metrics.errors import BenchError, ExitCode
 
 if TYPE_CHECKING:
     from fundus2oct.benchmark.dataset import Dataset
-    from fundus2oct.benchmark.trial_run import Conditions, Trial
+    from fundus2oct.benchmark.trial_run import BatchTrial, Conditions, Trial
 
 LOG_LINES = 20
+GIB = 2**30
 
 
 @click.command("try")
@@ -27,12 +35,14 @@ LOG_LINES = 20
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ... or auto.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**63 - 1), help="Seed of the run.")
 @SANDBOX_OPTION
+@CASE_SECONDS_OPTION
+@LIMITS_OPTION
 @click.option(
-    "--case-seconds",
-    default=600.0,
+    "--batch",
+    default=4,
     show_default=True,
-    type=click.FloatRange(min=0.1, max=86_400.0),
-    help="Wall-clock limit for one case; an organiser names it.",
+    type=click.IntRange(1, 4),
+    help="Photographs handed over at once to a submission of the batch track, after it was asked one by one.",
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Dataset with truth that pictures were drawn for.")
 @click.option("--split", default="val", show_default=True, help="Split that pictures were drawn for.")
@@ -43,23 +53,29 @@ def try_(
     device: str,
     seed: int,
     sandbox: str,
-    case_seconds: float,
+    case_seconds: float | None,
+    limits: Path | None,
+    batch: int,
     data: Path | None,
     split: str,
 ) -> ExitCode:
     """Rehearse an organiser's run: the real sandbox and the real scorer, on eight synthetic eyes.
 
     PATH is a submission's folder; it is checked first. Two cases are drawn twice, to see whether equal seeds give equal
-    volumes, and with each other's photographs, to see whether the photograph is used. The eyes and two reference rows
-    are made once. Pictures are scored on --data, because nobody can draw them here.
+    volumes, and with each other's photographs, to see whether the photograph is used; a submission with batch = true
+    is then handed several photographs at once. The eyes and two reference rows are made once. Where the organiser
+    names other limits, give them, too. Pictures are scored on --data, because nobody can draw them here.
 
     \b
     Example:
       bench try my-method
+      bench try my-method --limits limits.toml --batch 4
     """
     from fundus2oct.benchmark.check_command import show_advice
     from fundus2oct.benchmark.dataset import read_dataset
+    from fundus2oct.benchmark.sandbox import choose_isolation
     from fundus2oct.benchmark.submission_check import check_submission
+    from fundus2oct.benchmark.trial_run import Conditions
 
     dataset = None if data is None else read_dataset(data)
     report = check_submission(path, None if dataset is None else dataset.split(split))
@@ -67,16 +83,14 @@ def try_(
     report.raise_problems(path)
     if report.kind == "images":
         return _try_pictures(path, dataset, split)
-    return _try_code(context, path, _conditions(seed, device, sandbox, case_seconds))
-
-
-def _conditions(seed: int, device: str, sandbox: str, case_seconds: float) -> Conditions:
-    from fundus2oct.benchmark.sandbox import choose_isolation
-    from fundus2oct.benchmark.sandbox_limits import Limits
-    from fundus2oct.benchmark.trial_run import Conditions
-
-    limits = Limits(case_seconds=case_seconds)
-    return Conditions(seed=seed, device=choose_device(device), isolation=choose_isolation(sandbox), limits=limits)
+    conditions = Conditions(
+        seed=seed,
+        device=choose_device(device),
+        isolation=choose_isolation(sandbox),
+        limits=chosen_limits(limits, case_seconds),
+        batch=batch,
+    )
+    return _try_code(context, path, conditions)
 
 
 def _try_code(context: click.Context, path: Path, conditions: Conditions) -> ExitCode:
@@ -93,6 +107,8 @@ def _try_code(context: click.Context, path: Path, conditions: Conditions) -> Exi
             trial = try_generator(str(path), Path(scratch), conditions)
         if trial.repeats is None:
             click.echo(_tail(log), err=True)
+        if trial.batch is not None and trial.batch.codes:
+            click.echo(_tail(Path(scratch) / "together" / "private.log"), err=True)
     show_metrics({"yours": trial.result["metrics"], **reference_rows(fit, conditions)})
     return _verdict(path, trial, conditions)
 
@@ -133,19 +149,27 @@ def show_metrics(rows: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _verdict(path: Path, trial: Trial, conditions: Conditions) -> ExitCode:
     """What was found beside the scores, and what would happen next; the exit code an organiser's run would give."""
-    cases, limit = trial.result["cases"], conditions.limits.case_seconds
+    cases, limits = trial.result["cases"], conditions.limits
+    typical, slowest = trial.typical_seconds, max(trial.seconds)
     facts = {
         "walls": conditions.isolation,
         "cases": f"{cases['scored']} of {cases['expected']} drawn",
-        "seconds a case": f"{trial.typical_seconds:.2f}, slowest {max(trial.seconds):.2f}, limit {limit:g}",
-        "500 eyes": f"about {500 * trial.typical_seconds / 60:.1f} min on this machine",
+        "loading": f"{trial.start_seconds:.1f} s, limit {limits.start_seconds:g}",
+        "seconds a case": f"{typical:.2f}, slowest {slowest:.2f}, limit {limits.case_seconds:g}",
+        "memory": _memory(trial, conditions),
+        "500 eyes": f"about {500 * typical / 60:.1f} min on this machine, limit {limits.run_seconds / 60:g}",
         "same seed again": _answer(trial.repeats, "equal volumes", "other volumes"),
         "photograph": _answer(trial.uses_photograph, "changes the volume", "changes nothing: it would not be ranked"),
+        **({} if trial.batch is None else {f"batches of {trial.batch.size}": _batch(trial.batch)}),
     }
     click.echo()
     for name, fact in facts.items():
         click.echo(f"{name:<16} {fact}")
     status = report_failures(trial.summary)
+    if trial.batch is not None and trial.batch.codes:
+        what = "generate_batch() failed, and submission.toml says batch = true"
+        fix = "mend it, or leave batch out; its last words are above"
+        raise BenchError("E_PLUGIN", what, where=path, found=", ".join(sorted(set(trial.batch.codes))), fix=fix)
     if status is ExitCode.OK and trial.repeats is False:
         fix = "take all chance from the argument seed, or declare tolerance_grey and tolerance_share"
         what = "the same seed gave other volumes: `bench verify` would find a mismatch"
@@ -154,6 +178,24 @@ def _verdict(path: Path, trial: Trial, conditions: Conditions) -> ExitCode:
         say("the numbers are of four synthetic eyes: they test the path, not the model")
         say(f"next: hand in {path}; the organiser types  bench score {path} --data DATA")
     return status
+
+
+def _memory(trial: Trial, conditions: Conditions) -> str:
+    """What the worker took at most, beside the limit; the kernel holds addresses to it where no GPU is used."""
+    if not trial.peak.memory_bytes:
+        return "not measured on this system"
+    limit = conditions.limits.memory_bytes / GIB
+    told = f"{trial.peak.memory_bytes / GIB:.2f} GiB at most, limit {limit:g}"
+    if conditions.device.startswith("cuda"):
+        return told
+    return f"{told}; {trial.peak.address_bytes / GIB:.2f} GiB of addresses, same limit"
+
+
+def _batch(found: BatchTrial) -> str:
+    if found.codes:
+        return f"{', '.join(sorted(set(found.codes)))}: an organiser would ask one by one"
+    told = "equal volumes" if found.equal else "other volumes than one by one"
+    return f"{told}, {found.seconds:.2f} s a case"
 
 
 def _answer(found: bool | None, yes: str, no: str) -> str:

@@ -25,7 +25,7 @@ PRODUCT: Final = 2**18
 """Multiplications of one matrix product: beyond it the library would spread them over threads, whose number would then
 reach the last digits."""
 
-VERSION: Final = "ssim-mean4x4-gauss11-l255-valid-v2"
+VERSION: Final = "ssim-mean4x4-gauss11-l255-valid-v1"
 
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from challenge_archive import members, write_archive
 from plugin_folders import write_plugin
+from toy_dataset import write_toy_dataset
 
 from fundus2oct.benchmark import sandbox, trial_run
 from fundus2oct.benchmark.cli import run
@@ -40,9 +42,9 @@ def unscored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial_run, "score_trial", lambda *arguments: result)
 
 
-def plugin(folder: Path, body: str, *, top: str = "") -> Path:
+def plugin(folder: Path, body: str, *, top: str = "", make: str = "") -> Path:
     """A submission that `bench check` finds clean."""
-    write_plugin(folder, body, top=top)
+    write_plugin(folder, body, top=top, make=make)
     text = (folder / "submission.toml").read_text()
     (folder / "submission.toml").write_text(f'licence = "CC0-1.0"\nexternal_data = ""\n{text}')
     return folder
@@ -69,6 +71,8 @@ def test_a_sound_generator_is_shown_beside_reference_rows_with_what_comes_next(
     assert found["cases"] == "4 of 4 drawn"
     assert found["same seed again"] == "equal volumes"
     assert found["photograph"] == "changes the volume"
+    assert re.fullmatch(r"[0-9.]+ s, limit 600", found["loading"])
+    assert "batches of 4" not in found
     assert f"bench score {folder} --data DATA" in err
     assert "make synthetic eyes, once" in err
     assert run(["try", str(folder), "--sandbox", SANDBOX]) == 0
@@ -113,6 +117,63 @@ def test_a_case_beyond_the_limit_is_a_timeout_at_home_too(tmp_path: Path, capsys
 
 
 @pytest.mark.usefixtures("unscored")
+def test_memory_and_other_needs_stand_beside_the_limits_that_the_organiser_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "limits.toml").write_text("memory_bytes = 3_221_225_472\nstart_seconds = 50\nrun_seconds = 120\n")
+    folder = plugin(tmp_path / "plugin", HONEST, make="return Plugin((folder, np.ones(200 * 2**20, np.uint8))[0])")
+    assert run(["try", str(folder), "--sandbox", SANDBOX, "--limits", str(tmp_path / "limits.toml")]) == 0
+    found = facts(capsys.readouterr().out)
+    told = re.fullmatch(r"([0-9.]+) GiB at most, limit 3; ([0-9.]+) GiB of addresses, same limit", found["memory"])
+    assert told is not None
+    assert 0.2 < float(told[1]) < 0.6
+    assert float(told[1]) < float(told[2]) < 3
+    assert found["loading"].endswith("limit 50")
+    assert found["500 eyes"].endswith("limit 2")
+
+
+TOGETHER = """
+    def generate_batch(self, fundus_list, *, eyes, seeds):
+        {first}
+        return [self.generate(f, eye=e, seed=s) for f, e, s in zip(fundus_list, eyes, seeds)]
+"""
+
+
+def batch_plugin(folder: Path, first: str) -> Path:
+    """A submission of the batch track, whose `generate_batch` begins with a line of the test's."""
+    plugin(folder, HONEST)
+    module, about = folder / "toy_plugin.py", folder / "submission.toml"
+    module.write_text(module.read_text().replace("\ndef make", f"{TOGETHER.format(first=first)}\ndef make"))
+    about.write_text(f"batch = true\n{about.read_text()}")
+    return folder
+
+
+@pytest.mark.usefixtures("unscored")
+@pytest.mark.parametrize(
+    ("first", "options", "name", "told"),
+    [
+        ("assert len(seeds) == 4", [], "batches of 4", "equal volumes"),
+        ("seeds = [s + 1 for s in seeds]", ["--batch", "2"], "batches of 2", "other volumes than one by one"),
+    ],
+)
+def test_a_submission_of_the_batch_track_is_asked_for_several_at_once_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], first: str, options: list[str], name: str, told: str
+) -> None:
+    assert run(["try", str(batch_plugin(tmp_path / "plugin", first)), "--sandbox", SANDBOX, *options]) == 0
+    assert re.fullmatch(rf"{told}, [0-9.]+ s a case", facts(capsys.readouterr().out)[name])
+
+
+@pytest.mark.usefixtures("unscored")
+def test_a_batch_that_fails_shows_its_last_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = batch_plugin(tmp_path / "plugin", "raise ValueError('no room for four')")
+    assert run(["try", str(folder), "--sandbox", SANDBOX]) == 3
+    out, err = capsys.readouterr()
+    assert facts(out)["batches of 4"] == "E_PLUGIN: an organiser would ask one by one"
+    assert "ValueError: no room for four" in err
+    assert "E_PLUGIN: generate_batch() failed, and submission.toml says batch = true" in err
+
+
+@pytest.mark.usefixtures("unscored")
 def test_code_that_cannot_be_imported_shows_its_last_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = plugin(tmp_path / "plugin", "pass", top="import no_such_library")
     assert run(["try", str(folder), "--sandbox", SANDBOX]) == 3
@@ -149,3 +210,50 @@ def test_pictures_are_tried_where_their_truth_is(
     out, err = capsys.readouterr()
     assert out.split()[:2] == ["yours", "better"]
     assert f"bench score {archive} --data DATA" in err
+
+
+def flip(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
+
+
+def test_a_flipped_byte_in_what_a_rehearsal_keeps_is_noticed_and_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    made: list[str] = []
+
+    def cohort(folder: Path, **options: object) -> None:
+        made.append("eyes")
+        write_toy_dataset(folder, n_train=1, n_test=2)
+
+    def fit(method: str, data: Path, folder: Path) -> None:
+        made.append(method)
+        write_plugin(folder, method=method)
+
+    def rehearse() -> list[str]:
+        made.clear()
+        trial_run.trial_dataset()
+        trial_run.reference_rows(fit, trial_run.Conditions())
+        return list(made)
+
+    monkeypatch.setattr(trial_run, "write_cohort", cohort)
+    monkeypatch.setattr(trial_run, "score_trial", lambda *arguments: {"metrics": {}})
+    first, second = trial_run.REFERENCES
+    assert rehearse() == ["eyes", first, second]
+    assert rehearse() == []
+    folder = trial_run.trial_folder()
+    for damaged, again in (
+        (min((folder / "data/fundus").iterdir()), ["eyes"]),
+        (min((folder / "data/oct").rglob("*_3.png")), ["eyes"]),
+        (folder / "data/cases.csv", ["eyes"]),
+        (folder / "data.json", ["eyes"]),
+        (min((folder / "reference" / first / "run/volumes").iterdir()), [first]),
+        (folder / "reference" / second / "run/plan.json", [second]),
+        (folder / "reference" / second / "run/run.json", [second]),
+    ):
+        flip(damaged)
+        assert rehearse() == again, damaged
+        assert "damaged, set aside and made anew" in capsys.readouterr().err
+    assert (folder / "data.corrupt").is_dir()
+    assert (folder / "reference" / f"{first}.corrupt").is_dir()
