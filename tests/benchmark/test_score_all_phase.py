@@ -120,7 +120,7 @@ def test_records_of_a_phase_are_rounded_attested_and_tell_of_no_case(organiser: 
     for entry, (record,) in organiser.records().items():
         public = read_result(record)
         exact = read_result(organiser.private / entry / "toy-1/final/result.json")
-        assert public["protocol"]["disclosure"] == {"per_case": False, "pictures": False, "digits": 3}
+        assert public["protocol"]["disclosure"].items() >= {"per_case": False, "pictures": False, "digits": 3}.items()
         assert public["metrics"] == round_numbers(exact["metrics"], 3) != exact["metrics"]
         (attestation,) = read_attestations(record)
         assert (attestation["kind"], attestation["who"]) == ("organiser-run", "Kyoto Eye Challenge")
