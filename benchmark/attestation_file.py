@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,14 @@ def make_attestation(
         "signature": None if signature is None else dict(signature),
         "machine": machine(device),
     }
+
+
+def attested_day(attestation: Attestation) -> date | None:
+    """The day of an attestation in UTC; None where somebody wrote what is no day."""
+    try:
+        return date.fromisoformat(attestation["when"][:10])
+    except ValueError:
+        return None
 
 
 def machine(device: str | None = None) -> dict[str, str]:

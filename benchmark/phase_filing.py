@@ -15,6 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from fundus2oct.benchmark.disclosure import Disclosure, public_record
+from fundus2oct.benchmark.filing_date import note_filing
 from fundus2oct.benchmark.phase_file import Phase
 from fundus2oct.benchmark.result_file import RESULT_NAME, Result, cases_path, list_records, read_result
 from fundus2oct.benchmark.score_files import publish
@@ -104,6 +105,7 @@ class Filing:
                 path = last
             else:
                 path = self._publish(public, submission, last, folder)
+            note_filing(path)
             if rule and rule.per_case:
                 write_text(cases_path(path), rule.public_cases(per_case))
             return path

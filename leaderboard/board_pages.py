@@ -11,6 +11,7 @@ from fundus2oct.leaderboard.board_uncertainty import uncertainties
 from fundus2oct.leaderboard.board_view import protocol_texts, view_board
 from fundus2oct.leaderboard.exports import EXPORTS
 from fundus2oct.leaderboard.lead import judge_lead
+from fundus2oct.leaderboard.phase_tabs import phase_tabs
 from fundus2oct.leaderboard.rendering import Files, Renderer
 
 
@@ -31,7 +32,8 @@ def board_pages(renderer: Renderer, board: Board) -> Files:
 
 
 def _board_page(renderer: Renderer, board: Board, *, path: str) -> str:
-    return renderer.page("board.html", path=path, board=board, view=view_board(board), exports=EXPORTS)
+    context = {"view": view_board(board), "tabs": phase_tabs(board, renderer.site.boards), "exports": EXPORTS}
+    return renderer.page("board.html", path=path, board=board, **context)
 
 
 def about_pages(renderer: Renderer, board: Board) -> Files:

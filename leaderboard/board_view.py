@@ -5,16 +5,17 @@ Called by `leaderboard.pages`. The order comes from `leaderboard.ranking`, the j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from fundus2oct.benchmark.submission_file import KINDS
 from fundus2oct.leaderboard import interval_drawing
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.interval_drawing import Axis
 from fundus2oct.leaderboard.lead import Lead, judge_lead
-from fundus2oct.leaderboard.number_text import counted, fixed, interval, percent, plain, signed
+from fundus2oct.leaderboard.number_text import counted, fixed, interval, percent, plain, shown_value, signed
 from fundus2oct.leaderboard.published import Published, PublishedRow, read_published
 from fundus2oct.leaderboard.rank_words import (
     SCORE_TITLES,
@@ -29,6 +30,8 @@ from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.metrics.metric_card import MetricCard
 
 REDUCED_ISOLATION = ("none", "reduced")
+WALLS = {"bubblewrap": "behind walls", "reduced": "reduced walls", "none": "no walls"}
+"""Isolation of a run -> its badge; a row that runs nobody's code has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +43,14 @@ class Cell:
         value: the number with the card's decimals, or a dash.
         interval: the interval in brackets; empty when there is none.
         reason: why there is no value; empty when there is one.
+        number: the number as printed, for sorting; empty when there is none.
     """
 
     label: str
     value: str
     interval: str
     reason: str
+    number: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +74,11 @@ class RowView:
     ranking: Cell
     drawing: Markup
     beyond_reference: str
-    others: tuple[Cell, ...]
-    n_eyes: str
+    others: tuple[tuple[Cell, Markup], ...]
     n_failed: str
+    n_expected: str
+    day: str
+    walls: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +111,7 @@ class BoardView:
     real_eyes: str
     anatomy_leader: AnatomyLeader | None
     levels: str
+    kinds: tuple[str, ...]
     rows: tuple[RowView, ...]
     footnotes: tuple[tuple[str, str], ...]
     policies: tuple[str, ...]
@@ -117,7 +125,10 @@ class BoardView:
 def view_board(board: Board) -> BoardView:
     """Turn ``board`` into text and drawings."""
     card, lead = board.ranking_card, judge_lead(board)
-    axis = interval_drawing.make_axis((row.entry for row in board.rows), card)
+    axes = {
+        column.name: interval_drawing.make_axis((row.entry for row in board.rows), column) for column in board.columns
+    }
+    axis = axes[card.name]
     return BoardView(
         board=board,
         lead=lead,
@@ -128,7 +139,8 @@ def view_board(board: Board) -> BoardView:
         real_eyes=real_eyes_text(board, card),
         anatomy_leader=_anatomy_leader(board),
         levels=interval_levels([row.entry for row in board.rows], board.columns),
-        rows=tuple(_view_row(row, board, axis) for row in board.rows),
+        kinds=KINDS,
+        rows=tuple(_view_row(row, board, axes) for row in board.rows),
         footnotes=tuple(_footnotes(board)),
         policies=protocol_texts(board, "failure_policy"),
         rule=rule_sentences(board.ranking),
@@ -149,6 +161,7 @@ def make_cell(entry: Entry, card: MetricCard) -> Cell:
         value="–" if value is None else fixed(value, card.decimals),
         interval=interval(uncertainty["interval"], card.decimals) if has_interval else "",
         reason=measured["reason"] or "",
+        number="" if value is None else repr(shown_value(value, card.decimals)),
     )
 
 
@@ -172,9 +185,9 @@ def protocol_texts(board: Board, key: str) -> tuple[str, ...]:
     return tuple(sorted({row.entry.result["protocol"][key] for row in board.rows}))
 
 
-def _view_row(row: Row, board: Board, axis: Axis | None) -> RowView:
+def _view_row(row: Row, board: Board, axes: Mapping[str, Axis | None]) -> RowView:
     entry, card, cases = row.entry, board.ranking_card, row.entry.result["cases"]
-    n_eyes = entry.measured(card.name)["n_cases"]
+    axis, day = axes[card.name], entry.records[-1].known_since
     return RowView(
         rank="" if row.rank is None else str(row.rank),
         rank_interval=rank_range(row.rank_interval),
@@ -193,10 +206,21 @@ def _view_row(row: Row, board: Board, axis: Axis | None) -> RowView:
         ranking=make_cell(entry, card),
         drawing=interval_drawing.draw_row(entry, board.reference, axis, card) if axis else Markup(""),
         beyond_reference=_beyond(entry, board),
-        others=tuple(make_cell(entry, other) for other in board.columns[1:]),
-        n_eyes=plain(n_eyes),
+        others=tuple(
+            (make_cell(entry, other), _small_drawing(entry, board, other, axes[other.name]))
+            for other in board.columns[1:]
+        ),
         n_failed=plain(cases["failed"]),
+        n_expected=plain(cases["expected"]),
+        day=day.isoformat() if day else "",
+        walls=WALLS.get(entry.result["run"]["isolation"], ""),
     )
+
+
+def _small_drawing(entry: Entry, board: Board, card: MetricCard, axis: Axis | None) -> Markup:
+    if axis is None:
+        return Markup("")
+    return interval_drawing.draw_small(entry.measured(card.name), axis, board.real_eyes(card))
 
 
 def _standing(row: Row) -> str:

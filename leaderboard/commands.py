@@ -5,6 +5,7 @@ No work happens here: `build` hands over to `leaderboard.site`, `serve` to `lead
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -28,7 +29,13 @@ def leaderboard() -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The site's folder; replaced as a whole.")
 @click.option("--title", default=DEFAULT_TITLE, show_default=True, help="Name of the site.")
 @click.option("--address", help="Where the site will stand, https://...: for its sitemap and the links of its feed.")
-def build(results_root: Path, out: Path, title: str, address: str | None) -> None:
+@click.option(
+    "--as-of",
+    type=click.DateTime(formats=["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="Show the boards as they stood at the end of this day, UTC.",
+)
+def build(results_root: Path, out: Path, title: str, address: str | None, as_of: datetime | None) -> None:
     """Build the board of RESULTS_ROOT as plain files.
 
     RESULTS_ROOT holds <team>/<method>/results/<dataset>-<version>/<phase>/. The latest record of each entry counts.
@@ -38,6 +45,7 @@ def build(results_root: Path, out: Path, title: str, address: str | None) -> Non
     Example:
       bench leaderboard build demo/results --out demo/site
       bench leaderboard build submissions --out site --address https://eyes.example/board
+      bench leaderboard build demo/results --out demo/site-then --as-of 2099-12-31
     """
     from fundus2oct.metrics import catalogue
 
@@ -48,6 +56,7 @@ def build(results_root: Path, out: Path, title: str, address: str | None) -> Non
         ranking_metric=catalogue.RANKING_METRIC,
         title=title,
         address=address,
+        as_of=as_of.date() if as_of else None,
     )
     if not click.get_current_context().find_root().params.get("quiet", False):
         entries = sum(len(board.rows) for board in boards)

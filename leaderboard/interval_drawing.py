@@ -7,7 +7,7 @@ neighbouring rows join into one. Only our own numbers enter the SVG; its colours
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,26 @@ def draw_row(entry: Entry, reference: Entry | None, axis: Axis, card: MetricCard
     return _svg("drawing", marks)
 
 
+def draw_small(measured: dict[str, Any], axis: Axis, drawn: Mapping[str, float] | None) -> Markup:
+    """A line as wide as its column, under a number: the interval as bar, the value as tick, other real eyes as band.
+
+    Args:
+        measured: one metric of one entry.
+        axis: of the whole column.
+        drawn: what other real eyes score in the metric, where somebody drew them.
+    """
+    if measured["value"] is None:
+        return Markup("")
+    marks = [_band((drawn["low"], drawn["high"]), axis)] if drawn else []
+    if measured["uncertainty"]:
+        low, high = (_at(axis, bound) for bound in measured["uncertainty"]["interval"])
+        marks.append(Markup('<line x1="{}%" x2="{}%" y1="50%" y2="50%"/>').format(low, high))
+    marks.append(
+        Markup('<line class="tick" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>').format(_at(axis, measured["value"]))
+    )
+    return _svg("small", marks)
+
+
 def draw_axis(axis: Axis) -> Markup:
     """The head of the column: tick labels at their places."""
     labels = [
@@ -147,7 +167,7 @@ def _entry_marks(measured: dict[str, Any], axis: Axis) -> list[Markup]:
 
 def _svg(classes: str, marks: Sequence[Markup]) -> Markup:
     """The text of the neighbouring cell says the same, so that readers of a screen skip the drawing."""
-    opening = Markup('<svg class="{}" width="100%" height="100%" aria-hidden="true" focusable="false">').format(classes)
+    opening = Markup('<svg class="{}" aria-hidden="true" focusable="false">').format(classes)
     return opening + Markup("").join(marks) + Markup("</svg>")
 
 

@@ -21,6 +21,7 @@ from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.board_pictures import BoardPictures, pictures_of
 from fundus2oct.leaderboard.navigation import PageLink, board_links
 from fundus2oct.leaderboard.number_text import counted, plain
+from fundus2oct.leaderboard.past_board import Past
 from fundus2oct.leaderboard.safe_text import with_code
 
 FOLDER = Path(__file__).parent
@@ -41,6 +42,7 @@ class Site:
     audits: tuple[Audit, ...] = ()
     pictures: tuple[Pictures, ...] = ()
     address: str | None = None
+    past: Past | None = None
 
     def audit_of(self, board: Board) -> Audit | None:
         """The audit made on the truth of ``board``, if there is one."""

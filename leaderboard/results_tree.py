@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from fundus2oct.benchmark.attestation_file import (
     ATTESTATION_NAME,
     SIGNATURE_NAME,
     Attestation,
+    attested_day,
     badges,
     read_attestations,
 )
 from fundus2oct.benchmark.entry_status import StatusChange, read_status, ruled_out
+from fundus2oct.benchmark.filing_date import FILED_NAME, read_filing
 from fundus2oct.benchmark.result_file import CASES_NAME, RESULT_NAME, Result, list_records, read_result
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.team_file import Team, read_teams, team_of
@@ -46,6 +49,7 @@ class Record:
         attestations: what others than the team found out about it.
         timing: seconds a volume, as the harness measured them.
         cases: values per case, where the phase discloses them.
+        filed: the day it was filed, where that was noted.
     """
 
     name: str
@@ -53,6 +57,12 @@ class Record:
     attestations: tuple[Attestation, ...] = ()
     timing: Timing | None = None
     cases: CaseValues | None = None
+    filed: date | None = None
+
+    @property
+    def known_since(self) -> date | None:
+        """The day it was filed, else the day of the first attestation, by which it was there; None where none tells."""
+        return self.filed or min(filter(None, map(attested_day, self.attestations)), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,10 +199,11 @@ def _read_entry(phase_folder: Path, teams: tuple[Team, ...]) -> Entry:
 
 
 def _is_known(path: Path) -> bool:
-    """Whether a file among the records is one, or lies beside one: attestation, signature, values per case, timing."""
+    """Whether a file among the records is one, or lies beside one: attestation, signature, values, timing, day."""
     if RESULT_NAME.fullmatch(path.name):
         return True
-    beside = (pattern.fullmatch(path.name) for pattern in (ATTESTATION_NAME, SIGNATURE_NAME, CASES_NAME, TIMING_NAME))
+    patterns = (ATTESTATION_NAME, SIGNATURE_NAME, CASES_NAME, TIMING_NAME, FILED_NAME)
+    beside = (pattern.fullmatch(path.name) for pattern in patterns)
     return any(named and path.with_name(f"{named[1]}.json").exists() for named in beside)
 
 
@@ -222,6 +233,7 @@ def _read_record(path: Path, phase_folder: Path) -> Record:
         attestations=attestations,
         timing=timing and visible_everywhere(timing),
         cases=read_case_values(path, result),
+        filed=read_filing(path),
     )
 
 

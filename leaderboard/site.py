@@ -7,6 +7,7 @@ and by the demo.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from fundus2oct.benchmark.ranking_file import read_ranking_rule
@@ -15,6 +16,7 @@ from fundus2oct.leaderboard.board import Board, make_boards
 from fundus2oct.leaderboard.board_pairs import read_all_pairwise
 from fundus2oct.leaderboard.board_pictures import read_board_pictures
 from fundus2oct.leaderboard.pages import render_site
+from fundus2oct.leaderboard.past_board import entries_as_of
 from fundus2oct.leaderboard.rendering import Site
 from fundus2oct.leaderboard.results_tree import read_entries
 from fundus2oct.leaderboard.site_address import check_address
@@ -33,6 +35,7 @@ def build_site(
     ranking_metric: str,
     title: str = DEFAULT_TITLE,
     address: str | None = None,
+    as_of: date | None = None,
 ) -> tuple[Board, ...]:
     """Build the whole site of the results under ``results_root`` into the folder ``out``.
 
@@ -43,6 +46,7 @@ def build_site(
         ranking_metric: name of the card that orders the boards where no `ranking.toml` says otherwise.
         title: name of the site.
         address: where the site will stand, for its sitemap and the links of its feed; None when that is not known.
+        as_of: show the boards as they stood at the end of this day (UTC); None for all that is there.
 
     Returns:
         the boards of the site.
@@ -53,9 +57,14 @@ def build_site(
     checked = address and check_address(address)
     _check_apart(results_root, out)
     check_replaceable(out)
-    boards = read_boards(results_root, cards=cards, ranking_metric=ranking_metric)
+    entries, past = read_entries(results_root), None
+    if as_of is not None:
+        entries, past = entries_as_of(entries, as_of, where=results_root)
+    pairwise = read_all_pairwise(results_root)
+    boards = make_boards(entries, cards=cards, ranking_metric=ranking_metric, pairwise=pairwise)
     audits, pictures = read_audits(results_root), read_board_pictures(results_root, boards)
-    replace_site(out, render_site(Site(title=title, boards=boards, audits=audits, pictures=pictures, address=checked)))
+    site = Site(title=title, boards=boards, audits=audits, pictures=pictures, address=checked, past=past)
+    replace_site(out, render_site(site))
     return boards
 
 

@@ -39,6 +39,7 @@ ALLOWED = {
         "benchmark.pairwise_file",
         "benchmark.pictures_file",
         "benchmark.ranking_file",
+        "benchmark.filing_date",
         "benchmark.submission_file",
         "benchmark.timing_file",
         "benchmark.team_file",

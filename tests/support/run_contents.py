@@ -1,4 +1,4 @@
-"""What must be equal after a kill and a resume: every file of a folder but logs, locks, times, caches and leftovers."""
+"""What must be equal after a kill and a resume: every file of a folder but logs, locks, times, days and caches."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def contents(*folders: Path) -> dict[str, bytes]:
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             relative = path.relative_to(folder)
-            if path.is_file() and path.name not in UNCOMPARED and "cache" not in relative.parts:
+            is_compared = path.name not in UNCOMPARED and not path.name.endswith(".filed.json")
+            if path.is_file() and is_compared and "cache" not in relative.parts:
                 found[f"{folder.name}/{relative.as_posix()}"] = path.read_bytes()
     return found
