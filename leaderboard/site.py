@@ -18,7 +18,7 @@ from fundus2oct.leaderboard.board_pictures import read_board_pictures
 from fundus2oct.leaderboard.pages import render_site
 from fundus2oct.leaderboard.past_board import entries_as_of
 from fundus2oct.leaderboard.rendering import Site
-from fundus2oct.leaderboard.results_tree import read_entries
+from fundus2oct.leaderboard.results_tree import Entry, read_entries
 from fundus2oct.leaderboard.site_address import check_address
 from fundus2oct.leaderboard.site_folder import check_replaceable, replace_site
 from fundus2oct.metrics.errors import BenchError
@@ -60,8 +60,7 @@ def build_site(
     entries, past = read_entries(results_root), None
     if as_of is not None:
         entries, past = entries_as_of(entries, as_of, where=results_root)
-    pairwise = read_all_pairwise(results_root)
-    boards = make_boards(entries, cards=cards, ranking_metric=ranking_metric, pairwise=pairwise)
+    boards = _boards_of(entries, results_root, cards, ranking_metric)
     audits, pictures = read_audits(results_root), read_board_pictures(results_root, boards)
     site = Site(title=title, boards=boards, audits=audits, pictures=pictures, address=checked, past=past)
     replace_site(out, render_site(site))
@@ -70,9 +69,14 @@ def build_site(
 
 def read_boards(results_root: Path, *, cards: Sequence[MetricCard], ranking_metric: str) -> tuple[Board, ...]:
     """The boards of the results under ``results_root``; arguments and errors are those of `build_site`."""
+    return _boards_of(read_entries(results_root), results_root, cards, ranking_metric)
+
+
+def _boards_of(
+    entries: Sequence[Entry], results_root: Path, cards: Sequence[MetricCard], ranking_metric: str
+) -> tuple[Board, ...]:
     rule = read_ranking_rule(results_root, cards, ranking_metric)
-    entries, pairwise = read_entries(results_root), read_all_pairwise(results_root)
-    return make_boards(entries, cards=cards, rule=rule, pairwise=pairwise)
+    return make_boards(entries, cards=cards, rule=rule, pairwise=read_all_pairwise(results_root))
 
 
 def _check_apart(results_root: Path, out: Path) -> None:

@@ -103,7 +103,10 @@ def test_the_board_prints_its_rule(build: Build, result: MakeResult, tmp_path: P
     assert "Entries in order of mean rank in FVD, SSIM and PSNR" in page
     assert "that is the Borda count, orders the rows." in page
     assert "may change places because a third one enters or leaves" in page
-    assert '<th scope="col" role="columnheader" class="number">Mean rank</th>' in page
+    assert (
+        '<th scope="col" role="columnheader" class="number" data-sort="score" data-first="ascending">Mean rank</th>'
+        in page
+    )
 
 
 def test_the_organiser_chooses_the_columns(build: Build, result: MakeResult) -> None:
