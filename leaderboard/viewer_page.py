@@ -107,7 +107,6 @@ class ViewerView:
         angles: of the six lines.
         metric: abbreviation of the value that is told of an eye, empty where none is.
         left, right: the rows that stand there at first.
-        lede: what the page is, in a sentence.
         about: which eyes these are and how the pictures were reduced.
     """
 
@@ -120,7 +119,6 @@ class ViewerView:
     metric: str
     left: int
     right: int
-    lede: str
     about: tuple[str, ...]
 
 
@@ -150,8 +148,6 @@ def view_pictures(pictures: BoardPictures, board: Board) -> ViewerView:
         metric=card.abbreviation if card else "",
         left=left,
         right=right,
-        lede="One eye at a time: truth beside two entries. For viewing only, "
-        f"{counted(len(pictures.eyes), 'eye')} of {pictures.document['dataset']['eyes_in_split']}.",
         about=_about(pictures, card.abbreviation if card else ""),
     )
 
