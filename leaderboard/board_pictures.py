@@ -74,6 +74,10 @@ class BoardPictures:
         """Where they lie in the site."""
         return site_folder(self.pictures)
 
+    def has(self, row: Row) -> bool:
+        """Whether there are pictures of the entry in ``row``."""
+        return any(row is other for other in self.rows)
+
     def entry(self, row: Row) -> dict[str, Any]:
         """What `pictures.json` tells of the entry in ``row``."""
         told: dict[str, Any] = self.document["entries"][self._index(row)]
@@ -116,7 +120,8 @@ def pictures_of(board: Board, all_pictures: Sequence[Pictures]) -> BoardPictures
     """The pictures that ``board`` may show; None where there is none of its entries."""
     for pictures in all_pictures:
         if _is_of(pictures, board):
-            rows = tuple(row for row in board.rows if _key(row) in _listed(pictures))
+            listed = _listed(pictures)
+            rows = tuple(row for row in board.rows if _key(row) in listed)
             return BoardPictures(pictures=pictures, rows=rows) if rows else None
     return None
 

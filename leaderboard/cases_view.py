@@ -56,7 +56,7 @@ class CasesView:
 
 def view_cases(row: Row, board: Board, pictures: BoardPictures | None) -> CasesView | None:
     """The section of one entry; None where the board has no pictures of it."""
-    if pictures is None or row not in pictures.rows:
+    if pictures is None or not pictures.has(row):
         return None
     told = pictures.entry(row)["cases"]
     card = next((card for card in board.cards if told and card.name == told["metric"]), None)
