@@ -42,6 +42,7 @@ class Reproduction:
         device: of the generator.
         sandbox: walls around it, as `bench generate` takes them.
         rescore: whether the run is scored again where the truth is at hand.
+        limits: of the generator where no run tells them.
     """
 
     record: Result
@@ -57,6 +58,7 @@ class Reproduction:
     device: str = "cpu"
     sandbox: str = "auto"
     rescore: bool = True
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def split(self) -> str:
@@ -141,7 +143,7 @@ def _generate_again(
         names = (str(told["generator_hash"])[:12], reference.content_hash[:12])
         found.problems.append(f"the generator's hash: {names[0]} in the record, {names[1]} here")
     chosen = [case.case_id for case in dataset.split(task.split)] if stored is None else task.draw(dataset)
-    plan = stored.plan() if stored else {"generator": told, "limits": {}}
+    how = stored.plan()["generator"] if stored else told
     made = verify_volumes.regenerate(
         reference,
         dataset,
@@ -151,10 +153,10 @@ def _generate_again(
         seed=told["seed"] or 0,
         device=choose_device(task.device),
         isolation=choose_isolation(task.sandbox),
-        batch=plan["generator"].get("batch", 1),
-        fresh_process=plan["generator"].get("fresh_process", False),
-        limits=Limits(**plan["limits"]),
-        seeds=plan["generator"].get("seeds", "case"),
+        batch=how.get("batch", 1),
+        fresh_process=how.get("fresh_process", False),
+        limits=_limits(stored) if stored else task.limits,
+        seeds=how.get("seeds", "case"),
     )
     if stored is None:
         found.problems += _other_volumes(task, made, "generated now")
@@ -165,6 +167,12 @@ def _generate_again(
         found.tolerance = planned_tolerance.within(task.declared)
         found.cases = verify_volumes.compare_runs(stored, made, found.tolerance)
     return made
+
+
+def _limits(run: RunFolder) -> Limits:
+    """The limits under which a run was generated: their threads may decide a last digit, their clocks a failure."""
+    planned = run.plan()["limits"]
+    return Limits(**{name: planned[name] for name in vars(Limits()) if name in planned})
 
 
 def _score_again(task: Reproduction, found: Findings, dataset: Dataset, stored: RunFolder, folder: Path) -> None:

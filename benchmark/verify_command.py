@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fundus2oct.benchmark.generate_command import SANDBOX_OPTION, choose_device
+from fundus2oct.benchmark.generate_command import LIMITS_OPTION, SANDBOX_OPTION, choose_device, chosen_limits
 from fundus2oct.benchmark.progress import say
 from fundus2oct.metrics.errors import BenchError, ExitCode
 
@@ -37,6 +37,7 @@ SHOWN = 20
 @click.option("--nonce", default="", help="A word named after the record was filed; nobody can foresee the draw.")
 @click.option("--device", default="auto", show_default=True, help="Device of the generator.")
 @SANDBOX_OPTION
+@LIMITS_OPTION
 @click.option("--rescore/--no-rescore", default=True, show_default=True, help="Score the volumes again.")
 @click.option("--signature", type=FOLDER, help="Detached signature of the record, by ssh-keygen -Y or minisign.")
 @click.option(
@@ -56,6 +57,7 @@ def verify(
     nonce: str,
     device: str,
     sandbox: str,
+    limits: Path | None,
     rescore: bool,
     signature: Path | None,
     allowed_signers: Path | None,
@@ -66,8 +68,9 @@ def verify(
     """Reproduce a filed record: generate some cases again, score again, check its signature.
 
     RESULT is the record, <NNNN>-<hash8>.json. With --generator, --data and --run, --cases random cases are generated
-    again and compared with the stored volumes; without --run all cases, by their one hash. Where the dataset has the
-    truth, the volumes are scored again and the record's bytes must come out. Exit code 5 when anything differs.
+    again and compared with the stored volumes, under the run's limits; without --run all cases, by their one hash,
+    under --limits. Where the dataset has the truth, the volumes are scored again and the record's bytes must come out.
+    Exit code 5 when anything differs.
 
     \b
     Example:
@@ -98,6 +101,7 @@ def verify(
             device=device,
             sandbox=sandbox,
             rescore=rescore,
+            limits=chosen_limits(limits, None),
         )
         found = reproduce(task)
     _show(result, found, signed, as_json)

@@ -98,6 +98,22 @@ def verify(filed: Filed, small: Dataset) -> Verify:
     return run
 
 
+def test_a_run_is_generated_again_under_the_limits_that_it_had(small: Dataset, tmp_path: Path) -> None:
+    body = "return np.full((6, 320, 448), int(os.environ['OMP_NUM_THREADS']), np.uint8)"
+    plugin = write_plugin(tmp_path / "plugin", body)
+    limits = tmp_path / "limits.toml"
+    limits.write_text("threads = 1\n")
+    places = [f"--{name}={tmp_path / name}" for name in ("runs", "private", "results")]
+    common = ["--data", str(small.folder), "--sandbox", "none"]
+    assert cli.run(["--quiet", "score", str(plugin), *common, *places, "--limits", str(limits)]) == 0
+    (record,) = list_records(tmp_path / "results/toy/plugin/results/toy-1/test")
+    (run,) = (tmp_path / "runs").iterdir()
+    call = ["--quiet", "verify", str(record), *common, "--generator", str(plugin), "--no-rescore"]
+    assert cli.run([*call, "--run", str(run)]) == 0
+    assert cli.run([*call, "--limits", str(limits)]) == 0
+    assert cli.run(call) == 5
+
+
 def test_an_honest_record_is_reproduced_and_attested(
     verify: Verify, filed: Filed, capsys: pytest.CaptureFixture[str]
 ) -> None:
