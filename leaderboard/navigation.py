@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.groups_view import has_groups
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ def board_links(board: Board, *, has_audit: bool, has_pictures: bool = False) ->
         PageLink("board", "Board", "index.html"),
         *(PageLink(card.name, card.abbreviation, f"metrics/{card.name}.html") for card in board.linked_cards),
         PageLink("metrics", "All metrics", "metrics/index.html"),
+        *((PageLink("groups", "Groups", "groups.html"),) if has_groups(board) else ()),
         *((PageLink("viewer", "Viewer", "viewer.html"),) if has_pictures else ()),
         *((PageLink("audit", "Audit", "audit.html"),) if has_audit else ()),
         PageLink("about", "About", "about.html"),

@@ -14,6 +14,7 @@ from fundus2oct.leaderboard.board_pictures import picture_files
 from fundus2oct.leaderboard.entry_pages import entry_pages
 from fundus2oct.leaderboard.exports import download_files
 from fundus2oct.leaderboard.feed import feed_files
+from fundus2oct.leaderboard.group_pages import group_pages
 from fundus2oct.leaderboard.metric_pages import metric_pages
 from fundus2oct.leaderboard.rendering import CONTENT_SECURITY_POLICY, FOLDER, Files, Renderer, Site
 from fundus2oct.leaderboard.sitemap import sitemap_files
@@ -24,6 +25,7 @@ BOARD_PAGES: tuple[Callable[[Renderer, Board], Files], ...] = (
     board_pages,
     about_pages,
     metric_pages,
+    group_pages,
     audit_pages,
     entry_pages,
     viewer_pages,

@@ -11,6 +11,7 @@ from groups_of_records import group, stratum
 
 from fundus2oct.benchmark.result_file import check_result, publish_result
 from fundus2oct.leaderboard.board import Board, make_boards
+from fundus2oct.leaderboard.groups_view import has_groups, view_groups
 from fundus2oct.leaderboard.results_tree import read_entries
 from fundus2oct.leaderboard.site import build_site
 from fundus2oct.leaderboard.spread_drawing import counts_of, draw_spread
@@ -131,3 +132,53 @@ def test_the_page_of_an_entry_tells_groups_and_names_no_eye(tmp_path: Path, resu
     assert '<h2 id="eyes">Eye by eye</h2>' in entry
     assert "Disease: 2\xa0groups not shown" in entry
     assert not [path for path, text in pages.items() if "eye-1" in text]
+
+
+def board_of(tmp_path: Path, cards: Cards, *results: dict[str, Any]) -> Board:
+    for record in results:
+        publish_result(record, tmp_path / "results")
+    (board,) = make_boards(read_entries(tmp_path / "results"), cards=cards, ranking_metric="fvd")
+    return board
+
+
+def test_entries_are_compared_group_by_group_in_the_order_of_the_board(
+    tmp_path: Path, result: MakeResult, cards: Cards
+) -> None:
+    other = [group("L", ssim=(0.35, 0.3, 0.4)), group("R", ssim=(0.33, 0.3, 0.36))]
+    board = board_of(
+        tmp_path,
+        cards,
+        result("second", 20.0, ssim=0.34) | {"strata": [stratum("eye", other)]},
+        result("first", 10.0, ssim=0.31) | {"strata": [stratum("eye", EYE)]},
+        result("copy", 0.0, ssim=1.0, kind="oracle")
+        | {"strata": [stratum("eye", [group("L", ssim=(1.0, None, None))])]},
+        result("old", 30.0, ssim=0.2),
+    )
+    (table,) = view_groups(board).tables
+    assert [(head.column, head.group) for head in table.heads] == [("Eye side", "left"), ("Eye side", "right")]
+    shown = {row.entry.submission.method: [found.cell.value for found in cells] for row, cells in table.lines}
+    assert list(shown) == ["copy", "first", "second", "old"]
+    assert shown["copy"] == ["1.0000", "1.0000", "–"]
+    assert shown["old"] == ["0.2000", "–", "–"]
+    best = {row.entry.submission.method: [found.is_best for found in cells] for row, cells in table.lines}
+    # 0.33 is the right eyes' best in both entries; the oracle's 1.0 is nobody's
+    assert best == {"copy": [False] * 3, "first": [False, False, True], "second": [True] * 3, "old": [False] * 3}
+
+
+def test_a_board_without_groups_has_no_page_of_groups(tmp_path: Path, result: MakeResult, cards: Cards) -> None:
+    untold = [stratum("disease", [], left_out=3, reason="fewer than 10 patients")]
+    board = board_of(tmp_path, cards, result("a", 1.0) | {"strata": untold}, result("b", 2.0))
+    assert not has_groups(board)
+    build_site(tmp_path / "results", tmp_path / "site", cards=cards, ranking_metric="fvd")
+    assert not list((tmp_path / "site").rglob("groups.html"))
+    assert "groups.html" not in (tmp_path / "site/index.html").read_text("utf-8")
+
+
+def test_the_page_of_groups_escapes_their_names(tmp_path: Path, result: MakeResult, cards: Cards) -> None:
+    hostile = [group("<img src=x>\u202e", ssim=(0.3, 0.2, 0.4)), group("b", ssim=(0.3, 0.2, 0.4))]
+    board_of(tmp_path, cards, result("a", 1.0) | {"strata": [stratum("<script>", hostile)]})
+    build_site(tmp_path / "results", tmp_path / "site", cards=cards, ranking_metric="fvd")
+    (page,) = (path.read_text("utf-8") for path in (tmp_path / "site").rglob("groups.html"))
+    assert "&lt;script&gt;: <b>&lt;img src=x&gt;\ufffd</b>" in page
+    assert "<script>:" not in page
+    assert 'groups.html" aria-current="page">Groups</a>' in page
