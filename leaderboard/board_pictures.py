@@ -23,6 +23,7 @@ from fundus2oct.benchmark.pictures_file import (
 )
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.ranking import Row
+from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.leaderboard.surface_drawing import draw_surfaces
 from fundus2oct.metrics.errors import BenchError
 
@@ -101,41 +102,43 @@ class BoardPictures:
         return names.index(row.entry.submission.name)
 
 
-def read_board_pictures(root: Path, boards: Sequence[Board]) -> tuple[Pictures, ...]:
-    """Every folder of pictures below a root of results that belongs to one of ``boards``.
+def read_entry_pictures(root: Path, entries: Sequence[Entry]) -> tuple[Pictures, ...]:
+    """Every folder of pictures below a root of results.
+
+    Args:
+        root: of the results.
+        entries: all that lie there, whatever is shown of them.
 
     Raises:
-        BenchError: what `read_pictures` raises; E_PICTURES for pictures of no board's truth, or of volumes that no
-            board shows; E_LICENCE where a record of the same truth does not allow pictures.
+        BenchError: what `read_pictures` raises; E_PICTURES for pictures of a truth that no record was made on, or of
+            volumes that no latest record is about; E_LICENCE where a record of the same truth does not allow pictures.
     """
-    found = []
-    for folder in find_pictures(root):
-        pictures = read_pictures(folder)
-        _check_belongs(pictures, [board for board in boards if _is_of(pictures, board)])
-        found.append(pictures)
-    return tuple(found)
+    found = tuple(read_pictures(folder) for folder in find_pictures(root))
+    for pictures in found:
+        _check_belongs(pictures, [entry for entry in entries if _is_of(pictures, entry.result["dataset"])])
+    return found
 
 
 def pictures_of(board: Board, all_pictures: Sequence[Pictures]) -> BoardPictures | None:
     """The pictures that ``board`` may show; None where there is none of its entries."""
     for pictures in all_pictures:
-        if _is_of(pictures, board):
+        if _is_of(pictures, board.dataset):
             listed = _listed(pictures)
-            rows = tuple(row for row in board.rows if _key(row) in listed)
+            rows = tuple(row for row in board.rows if _key(row.entry) in listed)
             return BoardPictures(pictures=pictures, rows=rows) if rows else None
     return None
 
 
-def picture_files(all_pictures: Sequence[Pictures]) -> Iterator[tuple[str, bytes]]:
-    """Every picture of the site by its path, and the drawing of the surfaces beside each volume's."""
-    for pictures in all_pictures:
-        folder = site_folder(pictures)
-        yield from ((f"{folder}/{name}", data) for name, data in pictures.files.items())
-        for eye in pictures.document["eyes"]:
-            names = ["truth", *(f"{entry['team']}/{entry['method']}" for entry in pictures.document["entries"])]
-            for name, told in zip(names, [eye["truth"], *eye["entries"]], strict=True):
-                if told is not None:
-                    yield _volume(pictures, eye["id"], name, told).surfaces, draw_surfaces(told).encode("utf-8")
+def picture_files(shown: BoardPictures) -> Iterator[tuple[str, bytes]]:
+    """The pictures of one board's rows by their paths in the site, and a drawing of the surfaces for each volume."""
+    for eye in shown.eyes:
+        photograph = photograph_path(eye["id"])
+        yield f"{shown.site_folder}/{photograph}", shown.pictures.files[photograph]
+        for volume in (shown.truth(eye), *(shown.volume(eye, row) for row in shown.rows)):
+            if volume is not None:
+                for path in (volume.bscans, volume.en_face):
+                    yield path, shown.pictures.files[path.removeprefix(f"{shown.site_folder}/")]
+                yield volume.surfaces, draw_surfaces(volume.told).encode("utf-8")
 
 
 def site_folder(pictures: Pictures) -> str:
@@ -153,36 +156,38 @@ def _volume(pictures: Pictures, eye: str, source: str, told: Mapping[str, Any]) 
     )
 
 
-def _is_of(pictures: Pictures, board: Board) -> bool:
-    told, own = pictures.document["dataset"], board.dataset
-    return all(told[key] == own[key] for key in ("name", "version", "split", "truth_hash"))
+def _is_of(pictures: Pictures, dataset: Mapping[str, Any]) -> bool:
+    told = pictures.document["dataset"]
+    return all(told[key] == dataset[key] for key in ("name", "version", "split", "truth_hash"))
 
 
-def _key(row: Row) -> tuple[str, str, str]:
-    submission = row.entry.submission
-    return submission.team, submission.method, str(row.entry.result["run"]["volumes_hash"])
+def _key(entry: Entry) -> tuple[str, str, str]:
+    submission = entry.submission
+    return submission.team, submission.method, str(entry.result["run"]["volumes_hash"])
 
 
 def _listed(pictures: Pictures) -> set[tuple[str, str, str]]:
     return {(entry["team"], entry["method"], entry["volumes_hash"]) for entry in pictures.document["entries"]}
 
 
-def _check_belongs(pictures: Pictures, boards: Sequence[Board]) -> None:
+def _check_belongs(pictures: Pictures, entries: Sequence[Entry]) -> None:
+    """Refuse pictures of no record's truth, of eyes that any record hides, or of volumes that no record is about."""
     where = pictures.folder / FILE_NAME
-    if not boards:
+    if not entries:
         what, found = "pictures of a truth that no record was made on", pictures.truth_hash[:12]
         raise BenchError("E_PICTURES", what, where=where, found=found, fix="remove the folder, or make them again")
-    rows = [row for board in boards for row in board.rows]
-    hidden = [row for row in rows if not row.entry.result["dataset"]["pictures_may_be_published"]]
+    results = [(entry, record.result) for entry in entries for record in entry.records]
+    hidden = [told for told in results if not told[1]["dataset"]["pictures_may_be_published"]]
     if hidden:
+        entry, result = hidden[0]
         raise BenchError(
             "E_LICENCE",
             "a record of these eyes does not allow pictures",
             where=where,
-            found=f"{hidden[0].entry.submission.name}, phase {hidden[0].entry.result['phase']}",
+            found=f"{entry.submission.name}, phase {result['phase']}",
             fix="remove the folder of pictures",
         )
-    if strange := sorted(_listed(pictures) - {_key(row) for row in rows}):
+    if strange := sorted(_listed(pictures) - {_key(entry) for entry in entries}):
         team, method, digest = strange[0]
         what, found = f"pictures of other volumes than the record of {team}/{method} shown", digest[:12]
         raise BenchError("E_PICTURES", what, where=where, found=found, fix="run `bench pictures` again")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.board_pages import about_pages, audit_pages, board_pages, front_pages
-from fundus2oct.leaderboard.board_pictures import picture_files
 from fundus2oct.leaderboard.entry_pages import entry_pages
 from fundus2oct.leaderboard.exports import download_files
 from fundus2oct.leaderboard.feed import feed_files
@@ -41,7 +40,7 @@ def render_site(site: Site) -> dict[str, bytes]:
         files |= {path: _bytes(content) for kind in BOARD_PAGES for path, content in kind(renderer, board)}
     assets = {f"assets/{path.name}": path.read_bytes() for path in sorted((FOLDER / "assets").iterdir())}
     files |= dict(sitemap_files(site, sorted(files)))
-    return files | assets | dict(picture_files(site.pictures)) | {"_headers": _headers_sample().encode("utf-8")}
+    return files | assets | {"_headers": _headers_sample().encode("utf-8")}
 
 
 def _bytes(content: str | bytes) -> bytes:

@@ -14,7 +14,7 @@ from fundus2oct.benchmark.ranking_file import read_ranking_rule
 from fundus2oct.leaderboard.audit_page import read_audits
 from fundus2oct.leaderboard.board import Board, make_boards
 from fundus2oct.leaderboard.board_pairs import read_all_pairwise
-from fundus2oct.leaderboard.board_pictures import read_board_pictures
+from fundus2oct.leaderboard.board_pictures import read_entry_pictures
 from fundus2oct.leaderboard.pages import render_site
 from fundus2oct.leaderboard.past_board import entries_as_of
 from fundus2oct.leaderboard.rendering import Site
@@ -58,10 +58,10 @@ def build_site(
     _check_apart(results_root, out)
     check_replaceable(out)
     entries, past = read_entries(results_root), None
+    audits, pictures = read_audits(results_root), read_entry_pictures(results_root, entries)
     if as_of is not None:
         entries, past = entries_as_of(entries, as_of, where=results_root)
     boards = _boards_of(entries, results_root, cards, ranking_metric)
-    audits, pictures = read_audits(results_root), read_board_pictures(results_root, boards)
     site = Site(title=title, boards=boards, audits=audits, pictures=pictures, address=checked, past=past)
     replace_site(out, render_site(site))
     return boards

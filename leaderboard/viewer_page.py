@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fundus2oct.leaderboard.board import Board
-from fundus2oct.leaderboard.board_pictures import EYE_NAMES, BoardPictures, ShownVolume
+from fundus2oct.leaderboard.board_pictures import EYE_NAMES, BoardPictures, ShownVolume, picture_files
 from fundus2oct.leaderboard.number_text import counted, fixed
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.rendering import Files, Renderer
@@ -123,12 +123,13 @@ class ViewerView:
 
 
 def viewer_pages(renderer: Renderer, board: Board) -> Files:
-    """The viewer of ``board``, where there are pictures of it."""
+    """The viewer of ``board`` and its pictures, where there are any."""
     pictures = renderer.site.pictures_of(board)
     if pictures is None:
         return
     path = f"boards/{board.slug}/viewer.html"
     yield path, renderer.page("viewer.html", path=path, board=board, view=view_pictures(pictures, board))
+    yield from picture_files(pictures)
 
 
 def view_pictures(pictures: BoardPictures, board: Board) -> ViewerView:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from full_records import complete
+from shown_pictures import Shown, write_shown
 
 from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result, publish_result
 from fundus2oct.leaderboard.board import Board, make_boards
@@ -312,3 +313,12 @@ def full_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("full")
     make_site(folder / "results", folder / "site", full_results(), catalogue.CARDS)
     return folder / "site"
+
+
+@pytest.fixture(scope="session")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """Records and pictures of three eyes, and their site in ``site``. Read it, never write there."""
+    made = write_shown(tmp_path_factory.mktemp("shown"))
+    assert made.make("--private", str(made.root / "private")) == 0
+    build_site(made.results, made.root / "site", cards=catalogue.CARDS, ranking_metric=catalogue.RANKING_METRIC)
+    return made

@@ -5,28 +5,21 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from shown_pictures import FAILED, Shown, write_shown
+from shown_pictures import FAILED, Shown
 
+from fundus2oct.benchmark.filing_date import note_filing
 from fundus2oct.benchmark.pictures_file import COLUMN_STEP
 from fundus2oct.benchmark.result_file import publish_result, read_result
 from fundus2oct.leaderboard.site import build_site
 from fundus2oct.leaderboard.surface_drawing import draw_surfaces
 from fundus2oct.metrics import catalogue
 from fundus2oct.metrics.errors import BenchError, ExitCode
-
-
-@pytest.fixture(scope="session")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    """Records, and pictures of all three eyes; a site in ``site``. Not to be written to."""
-    made = write_shown(tmp_path_factory.mktemp("viewer"))
-    assert made.make("--private", str(made.root / "private")) == ExitCode.OK
-    build(made, made.root / "site")
-    return made
 
 
 @pytest.fixture
@@ -178,6 +171,18 @@ def test_pictures_of_another_truth_are_refused(copy: Shown) -> None:
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(BenchError, match="E_PICTURES: pictures of a truth that no record was made on"):
         build(copy, copy.root / "site")
+
+
+def test_an_earlier_board_has_the_pictures_of_its_own_entries_alone(copy: Shown) -> None:
+    for method, day in (("other", date(2026, 3, 1)), ("blur", date(2026, 4, 1))):
+        note_filing(
+            next((copy.results / "team" / method / "results" / "toy-1" / "test").glob("0001-????????.json")), day
+        )
+    cards, out = catalogue.CARDS, copy.root / "then"
+    build_site(copy.results, out, cards=cards, ranking_metric=catalogue.RANKING_METRIC, as_of=date(2026, 3, 1))
+    pictures = {path.name for path in (out / "pictures").rglob("*") if path.is_file()}
+    assert pictures == {"photograph.webp", "truth.webp", "truth.svg", "other.webp", "other.svg"}
+    assert "team/blur" not in viewer_text(out)
 
 
 def test_a_hostile_title_stays_text(copy: Shown) -> None:

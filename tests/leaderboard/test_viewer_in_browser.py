@@ -11,24 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from shown_pictures import Shown, write_shown
+from shown_pictures import Shown
 
 from fundus2oct.leaderboard.local_server import open_server
-from fundus2oct.leaderboard.site import build_site
-from fundus2oct.metrics import catalogue
 
 pytestmark = pytest.mark.browser
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    """A site with a viewer of three eyes. Not to be written to."""
-    made = write_shown(tmp_path_factory.mktemp("browsed"))
-    made.make("--private", str(made.root / "private"))
-    build_site(made.results, made.root / "site", cards=catalogue.CARDS, ranking_metric=catalogue.RANKING_METRIC)
-    return made
 
 
 @pytest.fixture(scope="module")
