@@ -46,21 +46,26 @@ class Axis:
 
     def ticks(self) -> tuple[float, ...]:
         """Round values (1, 2 or 5 times a power of ten) far enough apart to be labelled."""
+        if not self.is_square_root:
+            return self._even_ticks()
         step = 10.0 ** math.floor(math.log10(max(self.high - self.low, 1e-12)))
-        candidates = self._round_values(step)
+        series = [0.0, *(m * step * scale for scale in (0.01, 0.1, 1.0) for m in (1, 2, 5))]
         kept: list[float] = []
-        for value in candidates:
+        for value in (value for value in series if self.low <= value <= self.high):
             if not kept or self.percent(value) - self.percent(kept[-1]) >= TICK_GAP_PERCENT:
                 kept.append(value)
         return tuple(kept)
 
-    def _round_values(self, step: float) -> list[float]:
-        if self.is_square_root:
-            series = [0.0, *(m * step * scale for scale in (0.01, 0.1, 1.0) for m in (1, 2, 5))]
-        else:
-            first = math.ceil(self.low / (step / 2))
-            series = [(first + i) * step / 2 for i in range(25)]
-        return [value for value in series if self.low <= value <= self.high]
+    def _even_ticks(self) -> tuple[float, ...]:
+        """Multiples of the smallest round step whose labels do not touch; the one value of an axis without a length."""
+        if self.high <= self.low:
+            return (self.low,)
+        least = (self.high - self.low) * TICK_GAP_PERCENT / (100 - 2 * MARGIN_PERCENT)
+        power = math.floor(math.log10(least))
+        step = next(end for m in (1, 2, 5, 10, 20) if (end := float(f"{m}e{power}")) >= least * (1 + 1e-9))
+        first, last = math.ceil(self.low / step), math.floor(self.high / step)
+        ticks = (i * step for i in range(first, last + 1))
+        return tuple(tick for tick in ticks if self.low <= tick <= self.high) or (self.low,)
 
     def _scaled(self, value: float) -> float:
         return math.sqrt(value) if self.is_square_root else value

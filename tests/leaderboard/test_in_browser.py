@@ -76,7 +76,7 @@ def test_no_page_scrolls_sideways(browser: Any, folder: Path, width: int) -> Non
 @pytest.mark.parametrize("width", [320, 760, 1280])
 def test_no_page_of_full_records_scrolls_sideways(browser: Any, full_site: Path, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 800})
-    patterns = ("index.html", "boards/*/about.html", "boards/*/metrics/*.html", "boards/*/entries/*/*.html")
+    patterns = ("index.html", "boards/*/*.html", "boards/*/metrics/*.html", "boards/*/entries/*/*.html")
     wide = []
     for path in sorted(path for pattern in patterns for path in full_site.glob(pattern)):
         page.goto(path.as_uri())
@@ -105,7 +105,7 @@ def test_marks_of_a_drawing_lie_on_the_line_of_their_label(browser: Any, full_si
         " return Math.abs(middle(line.querySelector('.dot')) - middle(line.querySelector('.label'))); })"
     )
     page.close()
-    assert len(distances) == 3 + 3 + 4
+    assert len(distances) == 3 + 3 + 4 + 5 * 4  # zones, textures, gaps, and four groups in each of five metrics
     assert max(distances) < 2
 
 

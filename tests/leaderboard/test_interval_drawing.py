@@ -24,6 +24,21 @@ def test_ticks_are_round_inside_and_far_enough_apart(axis: Axis) -> None:
     assert all(b - a >= TICK_GAP_PERCENT for a, b in itertools.pairwise(places))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.1, 67.3, (20.0, 40.0, 60.0)),
+        (0.598, 0.733, (0.6, 0.65, 0.7)),
+        (-3.0, 12.0, (0.0, 5.0, 10.0)),
+        (5.0, 5.0, (5.0,)),
+    ],
+)
+def test_ticks_of_a_linear_axis_are_multiples_of_one_round_step(
+    low: float, high: float, ticks: tuple[float, ...]
+) -> None:
+    assert Axis(low, high, False).ticks() == pytest.approx(ticks)
+
+
 def test_a_square_root_axis_puts_a_quarter_of_the_value_in_the_middle() -> None:
     assert Axis(0, 400, True).percent(100) == pytest.approx(50)
 
