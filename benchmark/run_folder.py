@@ -30,7 +30,7 @@ from fundus2oct.benchmark.folder_lock import only_process
 from fundus2oct.benchmark.steps import step
 from fundus2oct.benchmark.submission_file import Submission
 from fundus2oct.benchmark.volume import Volume, read_volume, volume_digest, volumes_hash, write_volume
-from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, sha256_file, write_json
+from fundus2oct.metrics.durable_file import canonical_json, remove_temporaries, write_json
 from fundus2oct.metrics.errors import BenchError
 
 PLAN_SCHEMA = "fundus2oct-plan"
@@ -38,7 +38,7 @@ RUN_SCHEMA = "fundus2oct-run"
 VERSION = 1
 
 SeedRule = Literal["case", "photograph"]
-"""What a case's seed follows from besides the run's: its id, or the bytes of its photograph (docs/decisions/0013)."""
+"""What a case's seed follows from besides the run's: its id, or its photograph (docs/decisions/0013)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def case_seed(seed: int, name: str, sample: int = 0) -> int:
 
     Args:
         seed: of the run.
-        name: the case's id, or the sha256 of its photograph's file, as the `SeedRule` says.
+        name: the case's id, or its photograph's hash, as the `SeedRule` says.
         sample: reserved for several volumes a photograph.
 
     >>> case_seed(0, "a") == case_seed(0, "a"), case_seed(0, "a") == case_seed(1, "a")
@@ -92,7 +92,7 @@ def make_plan(
     cases = dataset.split(split)
 
     def seed_of(case: Case) -> int | None:
-        name = case.case_id if seeds == "case" else sha256_file(dataset.folder / case.fundus)
+        name = case.case_id if seeds == "case" else picture_file.picture_digest(dataset.folder / case.fundus)
         return None if seed is None else case_seed(seed, name)
 
     return {

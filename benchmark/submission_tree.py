@@ -60,6 +60,7 @@ def tree_problems(folder: Path, submission: Submission | None) -> list[BenchErro
     """Links that lead out, what is no file, names that collide or hide a library, large files that nothing names."""
     files = list(tree_files(folder))
     problems = [problem for file in files for problem in _file_problems(file, folder)]
+    problems += _folder_problems(files, folder)
     problems += _name_problems(files)
     if submission is not None:
         problems += _undeclared(files, submission)
@@ -109,6 +110,15 @@ def _file_problems(file: TreeFile, folder: Path) -> Iterator[BenchError]:
         found = LFS_POINTER.decode().split("/")[2]
         fix = "run `git lfs pull` there"
         yield BenchError("E_CHECKPOINT", "a Git LFS pointer, not the file", where=file.path, found=found, fix=fix)
+
+
+def _folder_problems(files: list[TreeFile], folder: Path) -> Iterator[BenchError]:
+    """Folders that only their owner may enter."""
+    below = {parent for file in files for parent in file.path.parents if parent != folder and folder in parent.parents}
+    for path in sorted(below):
+        if path.stat().st_mode & 0o005 != 0o005:
+            what, fix = "only its owner may enter it, and the sandbox's user is another", f"chmod -R a+rX {folder}"
+            yield BenchError("E_RIGHTS", what, where=path, fix=fix)
 
 
 def _name_problems(files: list[TreeFile]) -> Iterator[BenchError]:

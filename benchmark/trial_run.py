@@ -14,7 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock
+from PIL import Image
 
 from fundus2oct.benchmark.archive_import import import_archive
 from fundus2oct.benchmark.challenge_folder import picture_submission
@@ -24,6 +26,7 @@ from fundus2oct.benchmark.generator_reference import GeneratorReference, resolve
 from fundus2oct.benchmark.measured_source import measure_source
 from fundus2oct.benchmark.phantom.cohort import write_cohort
 from fundus2oct.benchmark.phantom.cohort_plan import PHANTOM_VERSION
+from fundus2oct.benchmark.picture_file import png_bytes
 from fundus2oct.benchmark.progress import muted, progress_of, say
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.run_folder import RunFolder
@@ -44,7 +47,10 @@ REFERENCES = ("mean-volume", "random-train")
 """Rows shown beside: a blurred mean, which wins PSNR and SSIM, and real volumes of other eyes, which win FVD."""
 
 REPEATED = 2
-"""Cases that are generated again, and with each other's photographs."""
+"""Cases that are generated again, with each other's photographs, and with photographs of other sizes."""
+
+OTHER_SIZES = ((224, 224), (600, 800))
+"""Height and width: the smallest that a dataset may hold, and one that is not square."""
 
 Fit = Callable[[str, Path, Path], None]
 """(method, dataset's folder, generator's folder): fits a reference generator."""
@@ -99,6 +105,7 @@ class Trial:
         uses_photograph: whether another photograph gave another volume; None where cases failed.
         start_seconds: until the generator was loaded.
         peak: the most that a worker took in any of the runs.
+        sizes: size of another photograph -> public code, empty where a volume came out; None where cases failed.
         batch: None for a submission that is not in the batch track, and where cases failed.
     """
 
@@ -109,6 +116,7 @@ class Trial:
     uses_photograph: bool | None
     start_seconds: float
     peak: Peak
+    sizes: dict[str, str] | None
     batch: BatchTrial | None
 
     @property
@@ -175,7 +183,7 @@ def try_generator(target: str, scratch: Path, conditions: Conditions) -> Trial:
     summary = _generate(reference, dataset, scratch / "run", conditions, seen)
     start_seconds = seen.start_seconds
     run = RunFolder(scratch / "run")
-    repeats = uses_photograph = batch = None
+    repeats = uses_photograph = sizes = batch = None
     if not summary["failures"]:
         few = replace(dataset, cases=dataset.split(SPLIT)[:REPEATED])  # their seeds stay what they were
         _generate(reference, few, scratch / "again", conditions, seen)
@@ -183,6 +191,10 @@ def try_generator(target: str, scratch: Path, conditions: Conditions) -> Trial:
         swapped = _with_swapped_photographs(few)
         other = _generate(reference, swapped, scratch / "swapped", conditions, seen)["cases"]
         uses_photograph = any(summary["cases"][name]["digest"] != case["digest"] for name, case in other.items())
+        resized = _with_other_sizes(few, scratch / "photographs")
+        found = _generate(reference, resized, scratch / "sizes", conditions, seen)["cases"]
+        names = [f"{height} x {width}" for height, width in OTHER_SIZES]
+        sizes = {name: found[case.case_id]["code"] or "" for name, case in zip(names, resized.cases, strict=True)}
         if reference.submission.batch:
             batch = _try_batch(reference, dataset, run, scratch / "together", conditions, seen)
     return Trial(
@@ -193,6 +205,7 @@ def try_generator(target: str, scratch: Path, conditions: Conditions) -> Trial:
         uses_photograph=uses_photograph,
         start_seconds=start_seconds,
         peak=seen.peak,
+        sizes=sizes,
         batch=batch,
     )
 
@@ -300,3 +313,13 @@ def _with_swapped_photographs(dataset: Dataset) -> Dataset:
     return replace(
         dataset, cases=tuple(replace(case, fundus=fundus) for case, fundus in zip(cases, fundi, strict=True))
     )
+
+
+def _with_other_sizes(dataset: Dataset, folder: Path) -> Dataset:
+    """The same cases with their photographs enlarged or reduced to `OTHER_SIZES`."""
+    folder.mkdir()
+    for case, (height, width) in zip(dataset.cases, OTHER_SIZES, strict=True):
+        picture = Image.fromarray(dataset.fundus(case)).resize((width, height))
+        (folder / f"{case.case_id}.png").write_bytes(png_bytes(np.asarray(picture)))
+    cases = tuple(replace(case, fundus=f"{case.case_id}.png") for case in dataset.cases)
+    return replace(dataset, folder=folder, cases=cases)

@@ -62,7 +62,8 @@ def try_(
     """Rehearse an organiser's run: the real sandbox and the real scorer, on eight synthetic eyes.
 
     PATH is a submission's folder; it is checked first. Two cases are drawn twice, to see whether equal seeds give equal
-    volumes, and with each other's photographs, to see whether the photograph is used; a submission with batch = true
+    volumes, with each other's photographs, to see whether the photograph is used, and with photographs of other sizes,
+    because a dataset may hold any; a submission with batch = true
     is then handed several photographs at once. The eyes and two reference rows are made once. Where the organiser
     names other limits, give them, too. Pictures are scored on --data, because nobody can draw them here.
 
@@ -107,6 +108,8 @@ def _try_code(context: click.Context, path: Path, conditions: Conditions) -> Exi
             trial = try_generator(str(path), Path(scratch), conditions)
         if trial.repeats is None:
             click.echo(_tail(log), err=True)
+        if trial.sizes is not None and any(trial.sizes.values()):
+            click.echo(_tail(Path(scratch) / "sizes" / "private.log"), err=True)
         if trial.batch is not None and trial.batch.codes:
             click.echo(_tail(Path(scratch) / "together" / "private.log"), err=True)
     show_metrics({"yours": trial.result["metrics"], **reference_rows(fit, conditions)})
@@ -160,12 +163,20 @@ def _verdict(path: Path, trial: Trial, conditions: Conditions) -> ExitCode:
         "500 eyes": f"about {500 * typical / 60:.1f} min on this machine, limit {limits.run_seconds / 60:g}",
         "same seed again": _answer(trial.repeats, "equal volumes", "other volumes"),
         "photograph": _answer(trial.uses_photograph, "changes the volume", "changes nothing: it would not be ranked"),
+        "other sizes": _sizes(trial.sizes),
         **({} if trial.batch is None else {f"batches of {trial.batch.size}": _batch(trial.batch)}),
     }
     click.echo()
     for name, fact in facts.items():
         click.echo(f"{name:<16} {fact}")
     status = report_failures(trial.summary)
+    if trial.sizes is not None and any(trial.sizes.values()):
+        what = "a photograph of another size gave no volume, and a dataset may hold any from 224 x 224"
+        found, fix = (
+            _sizes(trial.sizes),
+            "`fundus2oct.benchmark.fundus_crop` shows how to resize; its last words are above",
+        )
+        raise BenchError("E_FAILED", what, where=path, found=found, fix=fix, exit_code=ExitCode.CASES_FAILED)
     if trial.batch is not None and trial.batch.codes:
         what = "generate_batch() failed, and submission.toml says batch = true"
         fix = "mend it, or leave batch out; its last words are above"
@@ -189,6 +200,13 @@ def _memory(trial: Trial, conditions: Conditions) -> str:
     if conditions.device.startswith("cuda"):
         return told
     return f"{told}; {trial.peak.address_bytes / GIB:.2f} GiB of addresses, same limit"
+
+
+def _sizes(found: Mapping[str, str] | None) -> str:
+    """What became of photographs of other sizes."""
+    if found is None:
+        return "not tried, because cases failed"
+    return ", ".join(f"{name} {code or 'drawn'}" for name, code in found.items())
 
 
 def _batch(found: BatchTrial) -> str:

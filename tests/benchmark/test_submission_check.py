@@ -121,6 +121,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a link to nothing": (link("data.npy", "nothing.npy"), "E_MISSING: a link that leads nowhere"),
     "a pipe": (lambda f: os.mkfifo(f / "pipe"), "E_FILETYPE: neither a file nor a folder"),
     "a file for its owner alone": (lambda f: (f / "weights.npy").chmod(0o600), "E_RIGHTS: only its owner .*chmod"),
+    "a folder for its owner alone": (
+        lambda f: ((f / "net/a").mkdir(parents=True), put("net/a/b.npy", b"")(f), (f / "net/a").chmod(0o700)),
+        r"E_RIGHTS: only its owner may enter it.*net/a \|",
+    ),
     "a sparse tebibyte": (lambda f: sparse(f / "huge.npy"), "E_SIZE: the folder is too large .*found: 10995"),
     "names alike": (put("Weights.npy", b"weights"), "E_COLLISION: equal but for upper and lower case"),
     "a name that commands": (put("a\x1b[2J.npy", b""), r"E_NAME: bad file name .*x1b"),

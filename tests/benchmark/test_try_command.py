@@ -72,6 +72,7 @@ def test_a_sound_generator_is_shown_beside_reference_rows_with_what_comes_next(
     assert found["same seed again"] == "equal volumes"
     assert found["photograph"] == "changes the volume"
     assert re.fullmatch(r"[0-9.]+ s, limit 600", found["loading"])
+    assert found["other sizes"] == "224 x 224 drawn, 600 x 800 drawn"
     assert "batches of 4" not in found
     assert f"bench score {folder} --data DATA" in err
     assert "make synthetic eyes, once" in err
@@ -171,6 +172,18 @@ def test_a_batch_that_fails_shows_its_last_words(tmp_path: Path, capsys: pytest.
     assert facts(out)["batches of 4"] == "E_PLUGIN: an organiser would ask one by one"
     assert "ValueError: no room for four" in err
     assert "E_PLUGIN: generate_batch() failed, and submission.toml says batch = true" in err
+
+
+@pytest.mark.usefixtures("unscored")
+def test_a_generator_for_one_size_of_photographs_fails_at_home(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = plugin(tmp_path / "plugin", f"fundus[:512, :512].reshape(512, 512, 3)\n{HONEST}")
+    assert run(["try", str(folder), "--sandbox", SANDBOX]) == 4
+    out, err = capsys.readouterr()
+    assert facts(out)["other sizes"] == "224 x 224 E_PLUGIN, 600 x 800 drawn"
+    assert "cannot reshape array of size 150528" in err
+    assert "E_FAILED: a photograph of another size gave no volume" in err
 
 
 @pytest.mark.usefixtures("unscored")
