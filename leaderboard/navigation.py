@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.groups_view import has_groups
+from fundus2oct.leaderboard.relations_view import partners
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ def board_links(board: Board, *, has_audit: bool, has_pictures: bool = False) ->
         *(PageLink(card.name, card.abbreviation, f"metrics/{card.name}.html") for card in board.linked_cards),
         PageLink("metrics", "All metrics", "metrics/index.html"),
         *((PageLink("groups", "Groups", "groups.html"),) if has_groups(board) else ()),
+        *((PageLink("relations", "Relations", "relations.html"),) if partners(board) else ()),
+        *((PageLink("compare", "Compare", "compare/index.html"),) if board.pairwise is not None else ()),
         *((PageLink("viewer", "Viewer", "viewer.html"),) if has_pictures else ()),
         *((PageLink("audit", "Audit", "audit.html"),) if has_audit else ()),
         PageLink("about", "About", "about.html"),

@@ -10,11 +10,14 @@ from collections.abc import Callable
 
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.board_pages import about_pages, audit_pages, board_pages, front_pages
+from fundus2oct.leaderboard.board_pictures import picture_files
+from fundus2oct.leaderboard.compare_pages import compare_pages
 from fundus2oct.leaderboard.entry_pages import entry_pages
 from fundus2oct.leaderboard.exports import download_files
 from fundus2oct.leaderboard.feed import feed_files
 from fundus2oct.leaderboard.group_pages import group_pages
 from fundus2oct.leaderboard.metric_pages import metric_pages
+from fundus2oct.leaderboard.relations_page import relations_pages
 from fundus2oct.leaderboard.rendering import CONTENT_SECURITY_POLICY, FOLDER, Files, Renderer, Site
 from fundus2oct.leaderboard.sitemap import sitemap_files
 from fundus2oct.leaderboard.viewer_page import viewer_pages
@@ -28,6 +31,8 @@ BOARD_PAGES: tuple[Callable[[Renderer, Board], Files], ...] = (
     audit_pages,
     entry_pages,
     viewer_pages,
+    compare_pages,
+    relations_pages,
     download_files,
 )
 

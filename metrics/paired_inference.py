@@ -36,7 +36,7 @@ COPY_TOLERANCE: Final = 1e-6
 CHUNK: Final = 4_096
 """Permutations held in memory at once."""
 
-COPY_REASON: Final = "a copy of the truth has no sampling spread, so there is no interval"
+COPY_REASON: Final = "its value is the same whoever is left out, as for a copy of the truth, so there is no interval"
 EQUAL_REASON: Final = "both entries are equal for every patient"
 
 
