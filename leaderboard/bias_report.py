@@ -8,15 +8,22 @@ and listed again at the end, so that nobody takes silence for an answer. Called 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from fundus2oct.benchmark.submission_file import RANKED_KINDS
 from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.board_facts import (
+    badges_text,
+    disclosure_text,
+    isolation_text,
+    training_text,
+    versions_text,
+)
 from fundus2oct.leaderboard.board_uncertainty import uncertainties
 from fundus2oct.leaderboard.board_view import make_cell, protocol_texts
 from fundus2oct.leaderboard.export_text import markdown_text
 from fundus2oct.leaderboard.lead import judge_lead
 from fundus2oct.leaderboard.number_text import counted, percent
+from fundus2oct.leaderboard.pair_table import PairTable
 from fundus2oct.leaderboard.ranking import MAX_FAILED_PERCENT, Row
 
 TO_ADD = "**To add by the organisers:**"
@@ -78,10 +85,10 @@ def _organisation(board: Board) -> Lines:
     yield _fact(
         "Submission",
         "a generator as code, run by the organiser behind walls without network, or volumes as pictures; how each row "
-        f"was run: {_counts(row.entry.result['run']['isolation'] for row in board.rows)}",
+        f"was run: {_word(isolation_text(board))}",
     )
-    yield _fact("Who checked the records", _counts(badge for row in board.rows for badge in row.entry.badges))
-    yield _fact("Evaluation code", f"public: {_versions(board)}")
+    yield _fact("Who checked the records", _word(badges_text(board)))
+    yield _fact("Evaluation code", f"public: {_word(versions_text(board))}")
     yield _fact("Disclosure", disclosure_text(board))
     for what in (
         "organisers, affiliations and contact; the venue or publication it belongs to",
@@ -118,11 +125,11 @@ def _data(board: Board) -> Lines:
     yield _fact("Dataset", f"{_word(dataset['name'])} {_word(dataset['version'])}, split {_word(dataset['split'])}")
     size = f"{counted(dataset['n_cases'], 'eye')} of {counted(dataset['n_patients'], 'patient')}"
     yield _fact("Test cases", f"{size}; no patient is in two splits")
-    yield _fact("Training cases", _training_cases(board))
+    yield _fact("Training cases", training_text(board) or f"not in any record. {TO_ADD} their number")
     yield _fact("What a case is", "one photograph of one eye, with the six B-scans of that eye as truth")
     yield _fact(
         "Format that is scored",
-        "6 B-scans of 320 x 448 pixels, 8 bit; container " + _word(", ".join(sorted(_containers(board)))),
+        "6 B-scans of 320 x 448 pixels, 8 bit; container " + _word(board.any_result["protocol"]["container"]),
     )
     yield _fact("Licence", _word(dataset["licence"]) or "not stated")
     yield _fact("Pictures", "may be published" if dataset["pictures_may_be_published"] else "may not be published")
@@ -162,12 +169,9 @@ def _assessment(board: Board) -> Lines:
 
 
 def _ranking_rule(board: Board) -> Lines:
-    card = board.ranking_card
     yield "### Ranking"
     yield ""
-    yield _fact(
-        "Order", f"by {_word(card.abbreviation)}, {card.direction} is better; values that print alike share a rank"
-    )
+    yield _fact("Order", _word(" ".join(rule_sentences(board.ranking))))
     yield _fact("Who is ranked", f"rows of kind {' and '.join(RANKED_KINDS)}; controls stand in order without a rank")
     yield _fact(
         "Eligibility",
@@ -213,6 +217,7 @@ def _outcome(board: Board) -> Lines:
     if not refused:
         yield "- no entry was refused a rank"
     yield ""
+    yield from _tests(board)
     yield "### Submissions"
     yield ""
     for row in board.rows:
@@ -228,6 +233,26 @@ def _result_cells(row: Row, board: Board) -> list[str]:
     cells = (make_cell(row.entry, card) for card in board.columns)
     values = [f"{cell.value} {cell.interval}".strip() for cell in cells]
     return [str(row.rank or ""), interval, str(row.tier or ""), row.entry.title, row.entry.kind, *values]
+
+
+def _tests(board: Board) -> Lines:
+    """How many of the ranked entries each ranked one is significantly better than; nothing without comparisons."""
+    table = PairTable.of(board)
+    if table is None or len(board.ranked) < 2:
+        return
+    yield f"### Tests between ranked entries in {_word(board.ranking_card.abbreviation)}"
+    yield ""
+    header = ("Method", "Better than", "Worse than", "Not told apart")
+    yield from _table(header, [_tally(row, board, table) for row in board.ranked])
+    yield ""
+    yield f"Significant in the family of all pairs, at {percent(1 - table.level)}. Not told apart is not equal."
+    yield ""
+
+
+def _tally(row: Row, board: Board, table: PairTable) -> list[str]:
+    pairs = [table.pair(board.ranking_card.name, row, other) for other in board.ranked if other is not row]
+    sides = [pair.better if pair else None for pair in pairs]
+    return [row.entry.title, *(str(sides.count(side)) for side in ("first", "second", None))]
 
 
 def _limits(board: Board) -> Lines:
@@ -262,41 +287,3 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
 
 def _unit(name: str, unit: str) -> str:
     return f"{name} ({unit})" if unit else name
-
-
-def _counts(words: Iterable[str]) -> str:
-    """Different words with how often each stands."""
-    found: dict[str, int] = {}
-    for word in words:
-        found[word] = found.get(word, 0) + 1
-    return ", ".join(f"{_word(word)} {count}" for word, count in sorted(found.items())) or "none"
-
-
-def _versions(board: Board) -> str:
-    """Versions of this harness that scored the rows."""
-    found = {str(row.entry.result["versions"].get("fundus2oct", "not recorded")) for row in board.rows}
-    return f"fundus2oct {_word(', '.join(sorted(found)))}"
-
-
-def _containers(board: Board) -> set[str]:
-    return {str(row.entry.result["protocol"]["container"]) for row in board.rows}
-
-
-def _training_cases(board: Board) -> str:
-    """How many eyes the test for repeated training eyes looked at: the only number of them that a record holds."""
-    tables: list[dict[str, Any]] = [row.entry.result.get("controls") or {} for row in board.rows]
-    found = sorted(
-        {t["memorisation"]["training_cases"] for t in tables if "training_cases" in t.get("memorisation", {})}
-    )
-    return " or ".join(counted(number, "eye") for number in found) or f"not in any record. {TO_ADD} their number"
-
-
-def disclosure_text(board: Board) -> str:
-    """What the phase tells the public, in words."""
-    rule = board.any_result["protocol"].get("disclosure")
-    if rule is None:
-        return "no rule was filed: aggregates in full, no value per case"
-    digits = f"{rule['digits']} significant digits" if rule["digits"] else "all digits"
-    cases = "values per case are public" if rule["per_case"] else "no value per case is public"
-    pictures = "pictures may be shown" if rule["pictures"] else "no picture of it is shown"
-    return f"{digits} of every measured number; {cases}; {pictures}"

@@ -7,11 +7,20 @@ from __future__ import annotations
 
 from fundus2oct.leaderboard.audit_page import view_audit
 from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.board_facts import (
+    badges_text,
+    disclosure_text,
+    isolation_text,
+    seeds_text,
+    training_text,
+    versions_text,
+)
 from fundus2oct.leaderboard.board_uncertainty import uncertainties
 from fundus2oct.leaderboard.board_view import protocol_texts, view_board
 from fundus2oct.leaderboard.exports import EXPORTS
 from fundus2oct.leaderboard.lead import judge_lead
 from fundus2oct.leaderboard.phase_tabs import phase_tabs
+from fundus2oct.leaderboard.rank_words import rule_sentences
 from fundus2oct.leaderboard.rendering import Files, Renderer
 
 
@@ -43,6 +52,16 @@ def about_pages(renderer: Renderer, board: Board) -> Files:
         "policies": protocol_texts(board, "failure_policy"),
         "means": protocol_texts(board, "headline_mean"),
         "uncertainties": uncertainties(board),
+        "rule": rule_sentences(board.ranking),
+        "facts": {
+            "disclosure": disclosure_text(board),
+            "isolation": isolation_text(board),
+            "badges": badges_text(board),
+            "seeds": seeds_text(board),
+            "versions": versions_text(board),
+            "training": training_text(board),
+        },
+        "exports": EXPORTS,
     }
     yield path, renderer.page("about.html", path=path, board=board, **context)
 

@@ -15,6 +15,7 @@ from fundus2oct.leaderboard.board_data import standing
 from fundus2oct.leaderboard.board_view import interval_levels, make_cell
 from fundus2oct.leaderboard.citation import bibtex_citation
 from fundus2oct.leaderboard.export_text import latex_text, spreadsheet_text
+from fundus2oct.leaderboard.rank_words import rule_sentences
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.metrics.metric_card import MetricCard
 
@@ -88,8 +89,8 @@ def _caption(board: Board) -> str:
     brackets = f" In brackets: {levels} intervals by patient." if levels else ""
     text = (
         f"{board.title}: {dataset['name']} {dataset['version']}, split {dataset['split']}, phase "
-        f"{board.any_result['phase']}; {dataset['n_cases']} eyes of {dataset['n_patients']} patients. Ordered by "
-        f"{board.ranking_card.abbreviation}; rows without a rank are controls or not eligible.{brackets}"
+        f"{board.any_result['phase']}; {dataset['n_cases']} eyes of {dataset['n_patients']} patients. "
+        f"{rule_sentences(board.ranking)[0]} Rows without a rank are controls or not eligible.{brackets}"
     )
     return latex_text(text)
 

@@ -1,7 +1,7 @@
 """`feed.xml`: an Atom feed of the records that stand on the site, so that readers learn what was added.
 
-A record holds no date, and none is made up. Where somebody attested it, the feed tells the earliest attestation; else
-it tells the first day of 1970, which every reader sorts last, and says in words that the day is not known. Readers know
+A record holds no date, and none is made up. Where somebody attested it, the feed tells the day of the first attestation;
+else it tells the first day of 1970, which every reader sorts last, and says in words that the day is not known. Readers know
 what is new by its id, which is made of the record's place and its name, in which its hash stands: equal results give
 equal feeds, whenever and wherever the site is built. Called by `leaderboard.pages`.
 """
@@ -77,8 +77,9 @@ def feed_text(site: Site) -> str:
 def _records_of(board: Board) -> Iterator[Added]:
     for row in board.rows:
         for record in row.entry.records:
-            days = [attestation["when"] for attestation in record.attestations]
-            yield Added(entry=row.entry, record=record, board=board, day=min(days, default=UNKNOWN_DAY))
+            known = record.known_since
+            day = f"{known.isoformat()}T00:00:00Z" if known else UNKNOWN_DAY
+            yield Added(entry=row.entry, record=record, board=board, day=day)
 
 
 def _links(site: Site) -> list[str]:

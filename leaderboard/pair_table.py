@@ -81,8 +81,10 @@ class PairTable:
 
 def _turned(pair: dict[str, Any], *, is_swapped: bool) -> Pair:
     sides: dict[str | None, Side] = {"a": "second" if is_swapped else "first", "b": "first" if is_swapped else "second"}
-    low, high = pair["interval"] or (None, None)
-    interval = None if low is None else (-high, -low) if is_swapped else (low, high)
+    interval = None
+    if pair["interval"] is not None:
+        low, high = pair["interval"]
+        interval = (-high, -low) if is_swapped else (low, high)
     return Pair(
         difference=-pair["difference"] if is_swapped else pair["difference"],
         standard_error=pair["standard_error"],
