@@ -24,6 +24,7 @@ from fundus2oct.leaderboard.export_text import markdown_text
 from fundus2oct.leaderboard.lead import judge_lead
 from fundus2oct.leaderboard.number_text import counted, percent
 from fundus2oct.leaderboard.pair_table import PairTable
+from fundus2oct.leaderboard.rank_words import rule_sentences
 from fundus2oct.leaderboard.ranking import MAX_FAILED_PERCENT, Row
 
 TO_ADD = "**To add by the organisers:**"

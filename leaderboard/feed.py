@@ -1,9 +1,9 @@
 """`feed.xml`: an Atom feed of the records that stand on the site, so that readers learn what was added.
 
-A record holds no date, and none is made up. Where somebody attested it, the feed tells the day of the first attestation;
-else it tells the first day of 1970, which every reader sorts last, and says in words that the day is not known. Readers know
-what is new by its id, which is made of the record's place and its name, in which its hash stands: equal results give
-equal feeds, whenever and wherever the site is built. Called by `leaderboard.pages`.
+No date is made up. The feed tells the day that a record was filed, else the day of its first attestation; else it tells
+the first day of 1970, which every reader sorts last, and says in words that the day is not known. What is new is known
+by its id, which is made of the record's place and its name, in which its hash stands: equal results give equal feeds,
+whenever and wherever the site is built. Called by `leaderboard.pages`.
 """
 
 from __future__ import annotations
@@ -108,7 +108,11 @@ def _summary(added: Added) -> str:
     value = "not computed" if measured["value"] is None else fixed(measured["value"], card.decimals)
     replaced = added.record.result.get("supersedes")
     why = f" It replaces {replaced['record']}: {replaced['reason']}." if replaced else ""
-    day = " The record holds no date and nobody attested it: the day is not known." if added.day == UNKNOWN_DAY else ""
+    day = (
+        " No day was filed with the record and nobody attested it: the day is not known."
+        if added.day == UNKNOWN_DAY
+        else ""
+    )
     where = f"{dataset['name']} {dataset['version']}, split {dataset['split']}, phase {added.record.result['phase']}"
     return (
         f"Row of kind {added.entry.kind}, by {added.entry.team_name}: {card.abbreviation} {value} on {where}.{why}{day}"
