@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.board_pages import about_pages, audit_pages, board_pages, front_pages
-from fundus2oct.leaderboard.board_pictures import picture_files
 from fundus2oct.leaderboard.compare_pages import compare_pages
 from fundus2oct.leaderboard.entry_pages import entry_pages
 from fundus2oct.leaderboard.exports import download_files
