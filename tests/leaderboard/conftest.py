@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from full_records import complete
+from made_audits import make_audit
 from shown_pictures import Shown, write_shown
 
+from fundus2oct.benchmark.audit_file import filed_path, write_audit
 from fundus2oct.benchmark.result_file import SCHEMA_NAME, SCHEMA_VERSION, Result, publish_result
 from fundus2oct.leaderboard.board import Board, make_boards
 from fundus2oct.leaderboard.results_tree import read_entries
@@ -322,3 +324,41 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     assert made.make("--private", str(made.root / "private")) == 0
     build_site(made.results, made.root / "site", cards=catalogue.CARDS, ranking_metric=catalogue.RANKING_METRIC)
     return made
+
+
+@pytest.fixture(scope="session")
+def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of a demo's rows and strangers' entries. Read it, never write there."""
+    folder = tmp_path_factory.mktemp("demo")
+    make_site(folder / "results", folder / "site", realistic_results() + submitted_results())
+    return folder / "site"
+
+
+@pytest.fixture(scope="session")
+def audited_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of one entry whose board has an audit. Read it, never write there."""
+    folder, audit = tmp_path_factory.mktemp("audited"), make_audit()
+    write_audit(filed_path(folder / "results", audit), audit)
+    make_site(folder / "results", folder / "site", [make_result("one", 100.0)])
+    return folder / "site"
+
+
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest.fixture(scope="session")
+def running_browser(chromium: Path) -> Iterator[Any]:
+    """A running chromium, shared by the tests that need no other start of it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
+        yield running
+        running.close()
