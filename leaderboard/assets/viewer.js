@@ -52,7 +52,7 @@
     const central = eye.dataset.central.split(" ")[place];
     const value = eye.dataset.values.split(" ")[place];
     const parts = [];
-    if (central !== "-") parts.push(`Central thickness ${central} µm`);
+    if (central !== "-") parts.push(`Central thickness ${central}\u00a0µm`);
     if (value !== "-") parts.push(`${viewer.dataset.metric} ${value}`);
     return parts;
   }
