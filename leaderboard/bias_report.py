@@ -21,6 +21,7 @@ from fundus2oct.leaderboard.board_facts import (
 from fundus2oct.leaderboard.board_uncertainty import uncertainties
 from fundus2oct.leaderboard.board_view import make_cell, protocol_texts
 from fundus2oct.leaderboard.export_text import markdown_text
+from fundus2oct.leaderboard.groups_view import groups_text
 from fundus2oct.leaderboard.lead import judge_lead
 from fundus2oct.leaderboard.number_text import counted, percent
 from fundus2oct.leaderboard.pair_table import PairTable
@@ -197,6 +198,8 @@ def _uncertainty(board: Board) -> Lines:
     if not found:
         yield "No interval was computed."
     yield _fact("Not covered", "training seed, generation seed, choice of data set, devices and clinics")
+    if groups := groups_text(board):
+        yield _fact("Results by group", f"told on the board and in its JSON file for {_word(groups)}; not tested")
     yield _add("further analyses, such as results by disease, device or site, beyond those of the board")
 
 
@@ -243,7 +246,7 @@ def _tests(board: Board) -> Lines:
         return
     yield f"### Tests between ranked entries in {_word(board.ranking_card.abbreviation)}"
     yield ""
-    header = ("Method", "Better than", "Worse than", "Not told apart")
+    header = ("Method", "Better than", "Worse than", "Not told apart", "Not compared")
     yield from _table(header, [_tally(row, board, table) for row in board.ranked])
     yield ""
     yield f"Significant in the family of all pairs, at {percent(1 - table.level)}. Not told apart is not equal."
@@ -252,8 +255,9 @@ def _tests(board: Board) -> Lines:
 
 def _tally(row: Row, board: Board, table: PairTable) -> list[str]:
     pairs = [table.pair(board.ranking_card.name, row, other) for other in board.ranked if other is not row]
-    sides = [pair.better if pair else None for pair in pairs]
-    return [row.entry.title, *(str(sides.count(side)) for side in ("first", "second", None))]
+    sides = [pair.better for pair in pairs if pair is not None]
+    counts = [sides.count(side) for side in ("first", "second", None)]
+    return [row.entry.title, *map(str, (*counts, pairs.count(None)))]
 
 
 def _limits(board: Board) -> Lines:

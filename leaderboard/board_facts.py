@@ -18,7 +18,8 @@ def disclosure_text(board: Board) -> str:
     digits = f"{rule['digits']} significant digits" if rule["digits"] else "all digits"
     cases = "values per case are public" if rule["per_case"] else "no value per case is public"
     pictures = "pictures may be shown" if rule["pictures"] else "no picture of it is shown"
-    return f"{digits} of every measured number; {cases}; {pictures}"
+    labels = "scores by labels that participants lack are public; " if rule.get("labels") else ""
+    return f"{digits} of every measured number; {cases}; {labels}{pictures}"
 
 
 def isolation_text(board: Board) -> str:

@@ -96,6 +96,12 @@ def view_groups(board: Board) -> GroupsView:
     )
 
 
+def groups_text(board: Board) -> str:
+    """The told groups of the first metric, such as "Eye side, left: 17 eyes of 17 patients"; empty where none is."""
+    heads = [head for table in view_groups(board).tables[:1] for head in table.heads]
+    return "; ".join(f"{head.column}, {head.group}: {head.rests_on}" for head in heads)
+
+
 def _table(board: Board, card: MetricCard) -> GroupTable:
     told = [_of_record(row.entry.result, card.name) for row in board.rows]
     heads = {key: head for found in reversed(told) for key, (head, _) in found.items()}

@@ -83,3 +83,12 @@ def rounded_percent(share: float) -> str:
     if 0 < abs(share) < 0.005:
         return "< 1\N{NO-BREAK SPACE}%"
     return f"{share * 100:.0f}\N{NO-BREAK SPACE}%".replace("-", MINUS)
+
+
+def sentence(text: str) -> str:
+    """``text`` with its first letter large and all others as they are: abbreviations and symbols keep theirs.
+
+    >>> sentence("K entries, for FVD alone"), sentence("for FVD alone"), sentence("")
+    ('K entries, for FVD alone', 'For FVD alone', '')
+    """
+    return text[:1].upper() + text[1:]

@@ -20,7 +20,7 @@ from fundus2oct.leaderboard.audit_page import Audit, audit_of
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.board_pictures import BoardPictures, pictures_of
 from fundus2oct.leaderboard.navigation import PageLink, board_links
-from fundus2oct.leaderboard.number_text import counted, plain
+from fundus2oct.leaderboard.number_text import counted, plain, sentence
 from fundus2oct.leaderboard.past_board import Past
 from fundus2oct.leaderboard.safe_text import with_code
 
@@ -93,6 +93,6 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"plain": plain, "counted": counted, "with_code": with_code}
+    environment.filters |= {"plain": plain, "counted": counted, "with_code": with_code, "sentence": sentence}
     environment.globals["content_security_policy"] = Markup(CONTENT_SECURITY_POLICY)  # ours, and without a double quote
     return environment

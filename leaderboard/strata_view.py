@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fundus2oct.leaderboard.forest_drawing import Forest, Mark, draw_forest, linear_scale
-from fundus2oct.leaderboard.number_text import counted, fixed, interval, percent
+from fundus2oct.leaderboard.number_text import counted, fixed, interval, percent, sentence
 from fundus2oct.metrics.metric_card import MetricCard
 
 EYE_COLUMN = "eye"
@@ -39,7 +39,7 @@ def view_strata(result: Mapping[str, Any], cards: Sequence[MetricCard]) -> Strat
     """The section of a record; None for a record that tells nothing of groups."""
     strata = result.get("strata") or ()
     drawings = tuple(drawn for card in cards if (drawn := _draw(result, card)))
-    left_out = tuple(sentence for stratum in strata if (sentence := left_out_text(stratum)))
+    left_out = tuple(text for stratum in strata if (text := left_out_text(stratum)))
     if not drawings and not left_out:
         return None
     hidden = [column_name(stratum) for stratum in strata if stratum["source"] == "sidecar" and stratum["groups"]]
@@ -50,7 +50,7 @@ def column_name(stratum: Mapping[str, Any]) -> str:
     """A column for readers, such as "Eye side"."""
     column = str(stratum["column"])
     name = "eye side" if column == EYE_COLUMN else column.replace("_", " ").strip() or column
-    return name[:1].upper() + name[1:]
+    return sentence(name)
 
 
 def group_name(stratum: Mapping[str, Any], group: Mapping[str, Any]) -> str:

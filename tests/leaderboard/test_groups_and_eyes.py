@@ -10,8 +10,10 @@ import pytest
 from groups_of_records import group, stratum
 
 from fundus2oct.benchmark.result_file import check_result, publish_result
+from fundus2oct.leaderboard.bias_report import bias_report
 from fundus2oct.leaderboard.board import Board, make_boards
-from fundus2oct.leaderboard.groups_view import has_groups, view_groups
+from fundus2oct.leaderboard.board_facts import disclosure_text
+from fundus2oct.leaderboard.groups_view import groups_text, has_groups, view_groups
 from fundus2oct.leaderboard.results_tree import read_entries
 from fundus2oct.leaderboard.site import build_site
 from fundus2oct.leaderboard.spread_drawing import counts_of, draw_spread
@@ -155,6 +157,8 @@ def test_entries_are_compared_group_by_group_in_the_order_of_the_board(
         result("old", 30.0, ssim=0.2),
     )
     (table,) = view_groups(board).tables
+    assert groups_text(board).startswith("Eye side, left: 15\xa0eyes of 12\xa0patients; Eye side, right: ")
+    assert "**Results by group.** told on the board and in its JSON file for Eye side, left" in bias_report(board, "S")
     assert [(head.column, head.group) for head in table.heads] == [("Eye side", "left"), ("Eye side", "right")]
     shown = {row.entry.submission.method: [found.cell.value for found in cells] for row, cells in table.lines}
     assert list(shown) == ["copy", "first", "second", "old"]
@@ -169,6 +173,7 @@ def test_a_board_without_groups_has_no_page_of_groups(tmp_path: Path, result: Ma
     untold = [stratum("disease", [], left_out=3, reason="fewer than 10 patients")]
     board = board_of(tmp_path, cards, result("a", 1.0) | {"strata": untold}, result("b", 2.0))
     assert not has_groups(board)
+    assert "Results by group" not in bias_report(board, "S")
     build_site(tmp_path / "results", tmp_path / "site", cards=cards, ranking_metric="fvd")
     assert not list((tmp_path / "site").rglob("groups.html"))
     assert "groups.html" not in (tmp_path / "site/index.html").read_text("utf-8")
@@ -182,3 +187,13 @@ def test_the_page_of_groups_escapes_their_names(tmp_path: Path, result: MakeResu
     assert "&lt;script&gt;: <b>&lt;img src=x&gt;\ufffd</b>" in page
     assert "<script>:" not in page
     assert 'groups.html" aria-current="page">Groups</a>' in page
+
+
+@pytest.mark.parametrize(("rule", "is_told"), [({}, False), ({"labels": False}, False), ({"labels": True}, True)])
+def test_a_reader_is_told_whether_scores_by_hidden_labels_are_public(
+    tmp_path: Path, result: MakeResult, cards: Cards, rule: dict[str, bool], is_told: bool
+) -> None:
+    record = result("a", 1.0)
+    record["protocol"]["disclosure"] = {"per_case": False, "pictures": False, "digits": 3} | rule
+    text = disclosure_text(board_of(tmp_path, cards, record))
+    assert ("labels that participants lack" in text) is is_told
