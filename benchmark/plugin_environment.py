@@ -128,8 +128,16 @@ def made_environment(requirements: Path) -> Path:
             say(f"making the environment of {requirements}: {folder}")
             shutil.rmtree(folder, ignore_errors=True)
             _install(folder, wanted, requirements)
+            _let_everybody_read(folder)
             write_json(folder / COMPLETE, {"requirements": wanted, "python": platform.python_version()})
     return folder
+
+
+def _let_everybody_read(folder: Path) -> None:
+    """Open what a strict umask closed: the sandbox's user is another."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
 
 
 def requirement_lines(path: Path) -> list[str]:

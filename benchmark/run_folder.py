@@ -162,7 +162,7 @@ class RunFolder:
 
     def _require_same(self, plan: dict[str, Any], old: dict[str, Any]) -> None:
         changed = sorted(key for key in plan.keys() | old.keys() if plan.get(key) != old.get(key))
-        fix = "choose another --out, or remove this run's folder to start anew"
+        fix = "choose another --out (of `bench score`: --runs), or remove this run's folder to start anew"
         walls = [run.get("generator", {}).get("isolation") for run in (old, plan)]
         if changed == ["generator"] and old["generator"] | {"isolation": walls[1]} == plan["generator"]:
             changed, old, plan = ["isolation"], {"isolation": walls[0]}, {"isolation": walls[1]}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,16 @@ def seen_by(log: Path) -> dict[str, Any]:
     return found
 
 
+@contextlib.contextmanager
+def strict_umask() -> Iterator[None]:
+    """What is made meanwhile is its owner's alone, as on many servers."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.parametrize("named_by", ["python", "requirements"])
 def test_behind_walls_a_submission_runs_in_its_own_environment_and_sees_nothing_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, walls: Isolation, named_by: str
@@ -119,6 +131,8 @@ def test_behind_walls_a_submission_runs_in_its_own_environment_and_sees_nothing_
     else:
         (tmp_path / "plugin/requirements.txt").write_text("numpy\n")
         folder = plugin(tmp_path / "plugin", LOOK, requirements="requirements.txt")
+        with strict_umask():
+            resolve(str(folder))
     assert (answer(folder, tmp_path / "log", walls) == 7).all()
     seen = seen_by(tmp_path / "log")
     place = "plugin/.venv" if named_by == "python" else "cache/environments"
