@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,7 @@ from shown_pictures import Shown
 from fundus2oct.leaderboard.local_server import open_server
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Any]:
-    """A running chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +30,7 @@ def roots(shown: Shown) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def opened(browser: Any, roots: dict[str, str], shown: Shown) -> Iterator[Open]:
+def opened(running_browser: Any, roots: dict[str, str], shown: Shown) -> Iterator[Open]:
     """Opens the viewer; at the end nothing may stand on the console, and nothing may have been asked for elsewhere."""
     complaints: list[str] = []
     asked: list[str] = []
@@ -51,7 +38,7 @@ def opened(browser: Any, roots: dict[str, str], shown: Shown) -> Iterator[Open]:
     board = next((shown.root / "site" / "boards").iterdir()).name
 
     def open_viewer(fragment: str = "", *, over: str = "file", page_path: str = "viewer.html", **options: Any) -> Any:
-        page = browser.new_page(**({"viewport": {"width": 1280, "height": 900}} | options))
+        page = running_browser.new_page(**({"viewport": {"width": 1280, "height": 900}} | options))
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
@@ -182,8 +169,8 @@ def test_an_entrys_worst_eye_opens_in_the_viewer(opened: Open) -> None:
     assert (state(page)["eye"], state(page)["a"]) == ("eye-02", "team/other")
 
 
-def test_without_a_script_the_plain_page_stands(browser: Any, roots: dict[str, str], shown: Shown) -> None:
-    context = browser.new_context(java_script_enabled=False)
+def test_without_a_script_the_plain_page_stands(running_browser: Any, roots: dict[str, str], shown: Shown) -> None:
+    context = running_browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(next((shown.root / "site").glob("boards/*/viewer.html")).as_uri())
     assert page.locator("#plain").is_visible()
