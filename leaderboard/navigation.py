@@ -32,6 +32,7 @@ def board_links(board: Board, *, has_audit: bool, has_pictures: bool = False) ->
     """The links of every page of ``board``."""
     return (
         PageLink("board", "Board", "index.html"),
+        PageLink("ranking", "Ranking", "ranking.html"),
         *(PageLink(card.name, card.abbreviation, f"metrics/{card.name}.html") for card in board.linked_cards),
         PageLink("metrics", "All metrics", "metrics/index.html"),
         *((PageLink("groups", "Groups", "groups.html"),) if has_groups(board) else ()),

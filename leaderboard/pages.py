@@ -16,6 +16,7 @@ from fundus2oct.leaderboard.exports import download_files
 from fundus2oct.leaderboard.feed import feed_files
 from fundus2oct.leaderboard.group_pages import group_pages
 from fundus2oct.leaderboard.metric_pages import metric_pages
+from fundus2oct.leaderboard.ranking_pages import ranking_pages
 from fundus2oct.leaderboard.relations_page import relations_pages
 from fundus2oct.leaderboard.rendering import CONTENT_SECURITY_POLICY, FOLDER, Files, Renderer, Site
 from fundus2oct.leaderboard.sitemap import sitemap_files
@@ -24,6 +25,7 @@ from fundus2oct.leaderboard.viewer_page import viewer_pages
 SITE_PAGES: tuple[Callable[[Renderer], Files], ...] = (front_pages, feed_files)
 BOARD_PAGES: tuple[Callable[[Renderer, Board], Files], ...] = (
     board_pages,
+    ranking_pages,
     about_pages,
     metric_pages,
     group_pages,

@@ -84,3 +84,19 @@ def _sentence(tier: int, members: Sequence[Row]) -> str:
     held = ", ".join(row.entry.title for row in members if row.tier_note)
     doubt = f" The place of {held} depends on finite-sample bias." if held else ""
     return f"Tier {tier}: {span}; these eyes cannot tell them from {leader}.{doubt}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers with runs drawn together; a dash for none.
+
+    >>> ranges([1, 2, 3, 5, 8, 9]), ranges([])
+    ('1–3, 5, 8, 9', '–')
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    told = [f"{run[0]}{EN_DASH}{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(told) or EN_DASH

@@ -77,8 +77,8 @@ def parse_all(folder: Path) -> dict[Path, Page]:
 
 
 def test_a_board_has_its_pages(pages: dict[Path, Page]) -> None:
-    boards, about, index, relations, metrics, entries = 2, 1, 1, 1, 3, 13
-    assert len(pages) == boards + about + index + relations + metrics + entries
+    boards, ranking, about, index, relations, metrics, entries = 2, 1, 1, 1, 1, 3, 13
+    assert len(pages) == boards + ranking + about + index + relations + metrics + entries
 
 
 def test_every_tag_that_opens_closes(all_pages: dict[Path, Page]) -> None:

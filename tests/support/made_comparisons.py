@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,11 @@ import numpy as np
 
 from fundus2oct.benchmark import board_comparison
 from fundus2oct.benchmark.pairwise_file import Document, filed_path, write_pairwise
+from fundus2oct.benchmark.ranking_file import RankingRule
 from fundus2oct.benchmark.result_file import Result
 from fundus2oct.benchmark.scored_run import ScoredRun
 from fundus2oct.metrics.catalogue import card
+from fundus2oct.metrics.durable_file import canonical_json
 
 PATIENTS = np.array([f"p{i:02d}" for i in range(12)])
 SPREAD = {"set": 4.0, "case": 0.004}
@@ -23,7 +28,7 @@ def scored(result: Result) -> ScoredRun:
     """A scored run whose values per patient give the record's values."""
     rng = np.random.default_rng(sum(map(ord, result["entry"]["method"])))
     arrays: dict[str, Any] = {}
-    for name, told in result["metrics"].items():
+    for name, told in sorted(result["metrics"].items()):
         level = card(name).level
         own = rng.normal(size=12) * SPREAD[level]
         own -= own.mean()
@@ -33,10 +38,15 @@ def scored(result: Result) -> ScoredRun:
     return ScoredRun(folder=Path(result["entry"]["method"]), result=result, per_patient=arrays)
 
 
-def compared(results: Sequence[Result]) -> Document:
-    """The comparisons of the records of one board."""
-    runs = sorted((scored(result) for result in results), key=lambda run: run.name)
-    return board_comparison.make_document(runs)
+def compared(results: Sequence[Result], rule: RankingRule | None = None) -> Document:
+    """The comparisons of the records of one board, made once for all tests that ask for them."""
+    return copy.deepcopy(_compared(canonical_json(list(results)), rule))
+
+
+@functools.cache
+def _compared(results: str, rule: RankingRule | None) -> Document:
+    runs = sorted((scored(result) for result in json.loads(results)), key=lambda run: run.name)
+    return board_comparison.make_document(runs, rule)
 
 
 def with_matched(results: Sequence[Result], values: dict[str, float] | None = None) -> list[Result]:
