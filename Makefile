@@ -40,6 +40,7 @@ bench: export OPENBLAS_NUM_THREADS = 2
 bench: .venv/installed-peers demo/data/dataset.toml
 	$(BENCH) weights install i3d
 	.venv/bin/python tests/bench/measure_help.py
+	.venv/bin/python tests/bench/measure_site.py
 	.venv/bin/python tests/bench/measure_sandbox.py
 	.venv/bin/python -u tests/bench/measure_baselines.py --device $(DEVICE)
 	.venv/bin/python -u tests/bench/measure_speed.py --device $(DEVICE)

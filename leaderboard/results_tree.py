@@ -31,7 +31,7 @@ from fundus2oct.benchmark.team_file import Team, read_teams, team_of
 from fundus2oct.benchmark.timing_file import TIMING_NAME, Timing, read_timing
 from fundus2oct.leaderboard.case_values import CaseValues, read_case_values
 from fundus2oct.leaderboard.record_chain import chain_problems
-from fundus2oct.leaderboard.safe_text import visible_everywhere
+from fundus2oct.leaderboard.safe_text import visible_everywhere, without_places_in_errors
 from fundus2oct.metrics.durable_file import sha256_file
 from fundus2oct.metrics.errors import BenchError, BenchErrors
 
@@ -89,12 +89,12 @@ class Entry:
     @property
     def title(self) -> str:
         """The method's name for readers."""
-        return self.submission.title or self.submission.method
+        return self.submission.title.strip() or self.submission.method
 
     @property
     def team_name(self) -> str:
         """The team for readers: as the organiser calls it, else as it does, with the slug, which is nobody else's."""
-        name = self.team.name if self.team else self.submission.alias
+        name = self.team.name if self.team else self.submission.alias.strip()
         return f"{name} ({self.submission.team})" if name else self.submission.team
 
     @property
@@ -229,7 +229,7 @@ def _read_record(path: Path, phase_folder: Path) -> Record:
     timing = read_timing(path)
     return Record(
         name=path.stem,
-        result=visible_everywhere(result),
+        result=without_places_in_errors(visible_everywhere(result)),
         attestations=attestations,
         timing=timing and visible_everywhere(timing),
         cases=read_case_values(path, result),

@@ -7,6 +7,7 @@ and by the BibTeX writer.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -14,6 +15,8 @@ from markupsafe import Markup
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_PATH = re.compile(r"(?<![\w/.:])(?:~?(?:/[\w.@%+-]+){2,}/?|[A-Za-z]:\\[\w.@%+\\-]+)")
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _BIBTEX = {
     "\\": r"\textbackslash{}",
     "{": r"\textbraceleft{}",  # BibTeX counts braces whether or not a backslash stands before them
@@ -42,6 +45,26 @@ def visible_everywhere(value: Any) -> Any:
     if isinstance(value, dict):
         return {visible(key): visible_everywhere(item) for key, item in value.items()}
     return value
+
+
+def without_places(text: str) -> str:
+    """``text`` without what tells of a machine or a person: paths of a file system and addresses of mail.
+
+    >>> without_places("cannot read /home/ann/eyes/7.npy or C:\\\\eyes\\\\7.npy, ask ann@example.org")
+    'cannot read [path] or [path], ask [address]'
+    """
+    return _ADDRESS.sub("[address]", _PATH.sub("[path]", text))
+
+
+def without_places_in_errors(result: dict[str, Any]) -> dict[str, Any]:
+    """A record with `without_places` applied to what came from errors: reasons, and the codes of failed cases."""
+    metrics = {
+        name: m | {"reason": m["reason"] and without_places(m["reason"])} for name, m in result["metrics"].items()
+    }
+    failures = {without_places(code): count for code, count in result["cases"]["failures"].items()}
+    reasons = [without_places(reason) for reason in result["eligible"]["reasons"]]
+    changed = {"cases": result["cases"] | {"failures": failures}, "eligible": result["eligible"] | {"reasons": reasons}}
+    return result | {"metrics": metrics} | changed
 
 
 def one_line(text: str) -> str:

@@ -274,6 +274,12 @@ def result() -> Callable[..., Result]:
     return make_result
 
 
+@pytest.fixture(scope="session")
+def maker_of_records() -> Callable[..., Result]:
+    """The maker of records, for fixtures that live longer than a test."""
+    return make_result
+
+
 @pytest.fixture
 def demo_results() -> list[Result]:
     """The rows of a demo board and strangers' entries."""
