@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from fundus2oct.benchmark.sandbox_watch import Peak
 from fundus2oct.benchmark.shard import Shard
 from fundus2oct.benchmark.shard_merge import shard_folder, shard_plan
 from fundus2oct.benchmark.steps import step
+from fundus2oct.benchmark.timing_file import note_seconds, noted_seconds
 from fundus2oct.benchmark.worker_process import Answer, Photograph, WorkerProcess
 from fundus2oct.benchmark.worker_setup import Isolation, WorkerSetup
 from fundus2oct.metrics.errors import BenchError
@@ -197,7 +197,7 @@ def _generate_unfinished(
                 found = [(Answer(None, "E_TIMEOUT"), 0.0)] * len(cases)
             for case, (answer, seconds) in zip(cases, found, strict=True):
                 _store(run, case.case_id, answer)
-                _note_time(run.path, case.case_id, seconds)
+                note_seconds(run.path, case.case_id, seconds)
                 advance(1)
     observed.peak |= worker.peak
 
@@ -232,11 +232,4 @@ def _store(run: RunFolder, case_id: str, answer: Answer) -> None:
 
 def seconds_used(folder: Path) -> float:
     """Seconds that the cases of a run have taken so far, over all calls that worked on it."""
-    path = folder / "timing.jsonl"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return float(sum(json.loads(line)["seconds"] for line in lines))
-
-
-def _note_time(folder: Path, case_id: str, seconds: float) -> None:
-    with open(folder / "timing.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps({"case_id": case_id, "seconds": round(seconds, 4)}) + "\n")
+    return sum((seconds for _, seconds in noted_seconds(folder)), 0.0)

@@ -7,6 +7,7 @@ generator is not. Aggregates alone: nothing per case.
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from fundus2oct.benchmark.schema_file import SchemaFile
 from fundus2oct.metrics.durable_file import write_json
+from fundus2oct.metrics.errors import BenchError
 
 if TYPE_CHECKING:
     from fundus2oct.benchmark.run_folder import RunFolder
@@ -26,9 +28,37 @@ Timing = dict[str, Any]
 
 def case_seconds(folder: Path) -> dict[str, float]:
     """Case -> seconds of its last answer, from a run's `timing.jsonl`; empty for pictures that were handed in."""
+    return dict(noted_seconds(folder))
+
+
+def noted_seconds(folder: Path) -> list[tuple[str, float]]:
+    """(case, seconds) of every answer of a run; damaged lines are left out, no result rests on them."""
     path = folder / "timing.jsonl"
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return {entry["case_id"]: entry["seconds"] for entry in map(json.loads, lines)}
+    lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+    return [found for line in lines if (found := _noted(line)) is not None]
+
+
+def note_seconds(folder: Path, case_id: str, seconds: float) -> None:
+    """Add the seconds of one answer.
+
+    Raises:
+        BenchError: E_DISK.
+    """
+    path = folder / "timing.jsonl"
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"case_id": case_id, "seconds": round(seconds, 4)}) + "\n")
+    except OSError as error:
+        raise BenchError("E_DISK", f"cannot write: {error.strerror}", where=path, fix="check the disk") from None
+
+
+def _noted(line: str) -> tuple[str, float] | None:
+    try:
+        entry = json.loads(line)
+        case_id, seconds = str(entry["case_id"]), float(entry["seconds"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return (case_id, seconds) if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def run_timing(run: RunFolder) -> Timing | None:

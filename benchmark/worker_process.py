@@ -250,7 +250,7 @@ class WorkerProcess:
         return gone if excess is None else WorkerGone(*excess)
 
     def _note(self, message: str) -> None:
-        with open(self._log, "a", encoding="utf-8", errors="replace") as log:
+        with contextlib.suppress(OSError), open(self._log, "a", encoding="utf-8", errors="replace") as log:
             if log.tell() < self._limits.log_bytes + NOTES_BYTES:
                 log.write(message[:NOTE_BYTES] + "\n")
 
@@ -285,9 +285,13 @@ def _judge(header: dict[str, Any], body: bytes, n: int) -> list[Answer]:
 
 
 def _drain(stream: BinaryIO, log: Path, cap: int) -> None:
-    """Copy a worker's stderr to the private log up to the cap; read and forget the rest, so that it never blocks."""
+    """Copy a worker's stderr to the private log up to the cap; read and forget the rest, so that it never blocks.
+
+    A full disk is ours and ends the run where a volume is stored; here it must not make the worker wait.
+    """
     written = log.stat().st_size if log.exists() else 0
     with stream, open(log, "ab", buffering=0) as file:
         while chunk := os.read(stream.fileno(), 2**16):
-            file.write(chunk[: max(0, cap - written)])
+            with contextlib.suppress(OSError):
+                file.write(chunk[: max(0, cap - written)])
             written += len(chunk)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fundus2oct.benchmark.generation import seconds_used
 from fundus2oct.benchmark.run_folder import RunFolder
-from fundus2oct.benchmark.timing_file import case_seconds, file_timing, read_timing, run_timing
+from fundus2oct.benchmark.timing_file import case_seconds, file_timing, note_seconds, read_timing, run_timing
 from fundus2oct.metrics.errors import BenchError
 
 
@@ -22,6 +23,34 @@ def test_a_case_that_was_redone_counts_once_with_its_last_time(run_copy: Path) -
     (run_copy / "timing.jsonl").write_text(text + '{"case_id": "toy-test-000", "seconds": 99.0}\n')
     assert case_seconds(run_copy)["toy-test-000"] == 99.0
     assert len(case_seconds(run_copy)) == 3
+
+
+DAMAGED = {
+    "cut by a kill": '{"case_id": "toy-test-000", "sec',
+    "a flipped byte": '{"case_id": "toy-test-000"; "seconds": 99.0}',
+    "no text": "\udcff",
+    "another thing": '["toy-test-000", 99.0]',
+    "no number": '{"case_id": "toy-test-000", "seconds": NaN}',
+    "a time before time": '{"case_id": "toy-test-000", "seconds": -99.0}',
+}
+
+
+@pytest.mark.parametrize("line", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_line_costs_its_own_time_alone(run_copy: Path, line: str) -> None:
+    before = case_seconds(run_copy)
+    with open(run_copy / "timing.jsonl", "a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(f"{line}\n")
+    assert case_seconds(run_copy) == before
+    assert seconds_used(run_copy) == pytest.approx(sum(before.values()))
+    note_seconds(run_copy, "toy-test-001", 7.0)
+    assert case_seconds(run_copy) == before | {"toy-test-001": 7.0}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "timing.jsonl").symlink_to("/dev/full")
+    with pytest.raises(BenchError, match="E_DISK: cannot write: No space left"):
+        note_seconds(tmp_path, "a", 1.0)
 
 
 def test_median_and_slowest_are_filed_and_read_back_and_nobody_is_named(run_copy: Path, tmp_path: Path) -> None:

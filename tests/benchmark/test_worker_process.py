@@ -234,3 +234,15 @@ def wait_for(condition: Any, seconds: float = 20.0) -> Any:
 if __name__ == "__main__":  # the harness that a test kills
     with worker_of(Path(sys.argv[1])) as started:
         started.generate(FUNDUS, eye="L", seed=0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_log_on_a_full_disk_does_not_make_the_worker_wait(tmp_path: Path) -> None:
+    (tmp_path / "log").symlink_to("/dev/full")
+    body = f"print('x' * 2_000_000, file=sys.stderr)\n{SPECKLE}"
+    plugin = write_plugin(tmp_path / "plugin", body)
+    setup = WorkerSetup(target="toy_plugin:make_generator", folder=plugin, import_paths=(str(plugin),))
+    with WorkerProcess(setup, tmp_path / "log") as worker:
+        worker.start()
+        answer = worker.generate(FUNDUS, eye="L", seed=1)
+    assert answer.code == ""
