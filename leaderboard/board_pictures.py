@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fundus2oct.benchmark.pictures_file import (
     FILE_NAME,
@@ -26,6 +27,9 @@ from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Entry
 from fundus2oct.leaderboard.surface_drawing import draw_surfaces
 from fundus2oct.metrics.errors import BenchError
+
+BSCAN = 4
+"""The horizontal one, counted from 1: it runs through the fovea, from the nose outwards or the other way."""
 
 EYE_NAMES = {"L": "left eye", "R": "right eye"}
 
@@ -78,6 +82,16 @@ class BoardPictures:
     def has(self, row: Row) -> bool:
         """Whether there are pictures of the entry in ``row``."""
         return any(row is other for other in self.rows)
+
+    def link(self, *rows: Row, eye: str = "") -> str:
+        """The viewer with one or two entries, at one eye or its first, below the board's folder.
+
+        Empty where there are no pictures of one of them.
+        """
+        if not all(self.has(row) for row in rows):
+            return ""
+        shown = dict(zip("ab", (row.entry.submission.name for row in rows), strict=False))
+        return f"viewer.html#{urlencode({'eye': eye or self.eyes[0]['id'], 'bscan': BSCAN, **shown}, safe='/')}"
 
     def entry(self, row: Row) -> dict[str, Any]:
         """What `pictures.json` tells of the entry in ``row``."""

@@ -7,16 +7,12 @@ Only what `pictures.json` tells: eyes under neutral names, values that may be pu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.board_pictures import BoardPictures, ShownVolume
 from fundus2oct.leaderboard.number_text import counted, fixed
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.viewer_page import eye_words
-
-BSCAN = 4
-"""The horizontal one, counted from 1: it runs through the fovea, from the nose outwards or the other way."""
 
 WHICH = {"best": "Best", "median": "Middle", "worst": "Worst"}
 
@@ -65,7 +61,7 @@ def view_cases(row: Row, board: Board, pictures: BoardPictures | None) -> CasesV
         metric_page=f"metrics/{card.name}.html" if card else "",
         n=counted(told["n"], "eye") if told else "",
         cases=tuple(_cases(row, pictures, card.decimals)) if card else (),
-        link=viewer_link(row, eye=pictures.eyes[0]["id"]),
+        link=pictures.link(row, eye=pictures.eyes[0]["id"]),
         licences=", ".join(pictures.entry(row)["licences"]),
     )
 
@@ -84,12 +80,7 @@ def _cases(row: Row, pictures: BoardPictures, decimals: int) -> list[ShownCase]:
                 value=fixed(told[which]["value"], decimals),
                 truth=pictures.truth(eye),
                 drawn=drawn,
-                link=viewer_link(row, eye=eye["id"]),
+                link=pictures.link(row, eye=eye["id"]),
             )
             cases.append(case)
     return cases
-
-
-def viewer_link(row: Row, *, eye: str) -> str:
-    """The viewer at one eye with one entry at the left, below the board's folder."""
-    return f"viewer.html#{urlencode({'eye': eye, 'bscan': BSCAN, 'a': row.entry.submission.name}, safe='/')}"

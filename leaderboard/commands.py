@@ -47,6 +47,8 @@ def build(results_root: Path, out: Path, title: str, address: str | None, as_of:
       bench leaderboard build submissions --out site --address https://eyes.example/board
       bench leaderboard build demo/results --out demo/site-then --as-of 2099-12-31
     """
+    from fundus2oct.benchmark.pictures_file import FOLDER as PICTURES_FOLDER
+    from fundus2oct.leaderboard.site_folder import folder_bytes
     from fundus2oct.metrics import catalogue
 
     boards = build_site(
@@ -61,6 +63,8 @@ def build(results_root: Path, out: Path, title: str, address: str | None, as_of:
     if not click.get_current_context().find_root().params.get("quiet", False):
         entries = sum(len(board.rows) for board in boards)
         told = f"{counted(len(boards), 'board')}, {entries} {'entry' if entries == 1 else 'entries'}"
+        if size := folder_bytes(out / PICTURES_FOLDER):
+            told += f", {size / 1e6:.1f} MB of pictures"
         click.echo(f"{told}; next: bench leaderboard serve {out}", err=True)
     click.echo(out / "index.html")
 

@@ -71,6 +71,11 @@ def is_site(folder: Path) -> bool:
     return (folder / MARKER).is_file()
 
 
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below ``folder``; 0 where it is not there."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """The marker goes first, so that a leftover of a killed build is known as ours."""
     folder.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Any
 import pytest
 from shown_pictures import FAILED, Shown
 
+from fundus2oct.benchmark import cli
 from fundus2oct.benchmark.filing_date import note_filing
 from fundus2oct.benchmark.pictures_file import COLUMN_STEP
 from fundus2oct.benchmark.result_file import publish_result, read_result
-from fundus2oct.leaderboard.site import build_site
+from fundus2oct.leaderboard.board_pictures import pictures_of, read_entry_pictures
+from fundus2oct.leaderboard.results_tree import read_entries
+from fundus2oct.leaderboard.site import build_site, read_boards
 from fundus2oct.leaderboard.surface_drawing import draw_surfaces
 from fundus2oct.metrics import catalogue
 from fundus2oct.metrics.errors import BenchError, ExitCode
@@ -183,6 +187,22 @@ def test_an_earlier_board_has_the_pictures_of_its_own_entries_alone(copy: Shown)
     pictures = {path.name for path in (out / "pictures").rglob("*") if path.is_file()}
     assert pictures == {"photograph.webp", "truth.webp", "truth.svg", "other.webp", "other.svg"}
     assert "team/blur" not in viewer_text(out)
+
+
+def test_the_build_tells_the_bytes_of_its_pictures(
+    shown: Shown, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["leaderboard", "build", str(shown.results), "--out", str(tmp_path / "site")]) == ExitCode.OK
+    size = sum(path.stat().st_size for path in (tmp_path / "site" / "pictures").rglob("*.*"))
+    assert f"{size / 1e6:.1f} MB of pictures; next:" in capsys.readouterr().err
+
+
+def test_two_entries_have_one_address_in_the_viewer(shown: Shown) -> None:
+    boards = read_boards(shown.results, cards=catalogue.CARDS, ranking_metric=catalogue.RANKING_METRIC)
+    pictures = pictures_of(boards[0], read_entry_pictures(shown.results, read_entries(shown.results)))
+    assert pictures is not None
+    assert pictures.link(*boards[0].rows) == "viewer.html#eye=eye-01&bscan=4&a=team/blur&b=team/other"
+    assert pictures.link(replace(boards[0].rows[0])) == ""
 
 
 def test_a_hostile_title_stays_text(copy: Shown) -> None:
