@@ -59,7 +59,7 @@ def made_record(number: int, generator: np.random.Generator) -> Result:
             "truth_hash": "1" * 64,
             "n_cases": 100,
             "n_patients": 60,
-        },  # fmt: skip
+        },
         "protocol": {
             "container": "raw",
             "failure_policy": "Worst value.",
