@@ -175,6 +175,31 @@ def test_no_public_file_of_a_hidden_phase_tells_of_a_case_or_a_patient(
     assert len(read_result(record)["run"]["volumes_hash"]) == 64
 
 
+FAILS_LOUDLY = 'print("printed-secret"); raise ValueError("secret-of-an-eye in /home/ann/held-out/7.npy")'
+
+
+def test_no_picture_volume_or_traceback_of_a_hidden_phase_is_in_the_site(
+    organiser: Organiser, small: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_plugin(tmp_path / "toy" / "loud", FAILS_LOUDLY, method="loud", team="toy")
+    assert organiser(organiser.run_of("loud")) == 4
+    run = organiser.run_of("plugin")
+    assert organiser(run) == 0
+    logs = "".join(path.read_text("utf-8") for path in tmp_path.rglob("private.log"))
+    assert "secret-of-an-eye" in logs, "the failure was to leave a traceback somewhere"
+    places = ["--data", str(small.folder), "--results", str(organiser.results), "--private", str(organiser.private)]
+    assert cli.run(["--quiet", "pictures", str(run), *places]) == 3
+    assert "expected: pictures = true in its [disclosure]" in capsys.readouterr().err
+    build_site(organiser.results, tmp_path / "site", cards=mean_features.CARDS, ranking_metric="toy-fvd")
+    files = [path for root in ("results", "site") for path in (tmp_path / root).rglob("*") if path.is_file()]
+    suffixes = {path.suffix for path in files} - {""}
+    assert suffixes <= {".html", ".css", ".js", ".json", ".toml", ".csv", ".tex", ".bib", ".md", ".xml", ".svg"}
+    assert [path.name for path in files if path.suffix == ".svg"] == ["icon.svg"]
+    for path in files:
+        text = path.read_bytes().decode("utf-8")  # a picture or a volume would be no text
+        assert not [mark for mark in ("secret", "Traceback", "/home/ann", str(tmp_path), "base64") if mark in text]
+
+
 def test_public_numbers_are_rounded_and_private_ones_are_not(organiser: Organiser) -> None:
     assert organiser(organiser.run_of("plugin")) == 0
     (record,) = organiser.records()
