@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from fundus2oct.benchmark.case_table import Case, read_columns
 from fundus2oct.benchmark.dataset import Dataset
+from fundus2oct.benchmark.progress import say
+from fundus2oct.metrics.errors import BenchError
 
 LABELS = "sidecar/labels.csv"
 MAX_GROUPS = 12
@@ -25,7 +27,7 @@ MAX_CHARACTERS = 60
 MAX_COLUMNS = 8
 """Columns that are told by group beside the eye's side; the table's come first, each in its order."""
 
-NO_STRATA = frozenset({"scan_centre_x", "scan_centre_y", "um_per_px", "licence"})
+NO_STRATA = frozenset({"scan_centre_x", "scan_centre_y", "um_per_px", "licence", "fundus_licence", "oct_licence"})
 """Columns that tell of the picture's place, scale and terms, whatever values they hold."""
 
 
@@ -58,19 +60,24 @@ def case_labels(dataset: Dataset, cases: Sequence[Case], column: str) -> NDArray
     from_table = [case.columns.get(column, "") for case in cases]
     if all(from_table) and cases:
         return np.array(from_table)
-    found = [row.get(column, "") for row in _sidecar_rows(dataset, cases, ("case_id", column))]
+    rows, _ = _sidecar_rows(dataset, cases, ("case_id", column))  # a sidecar without this column has other labels
+    found = [row.get(column, "") for row in rows]
     return np.array(found) if found and all(found) else None
 
 
 def strata_of(dataset: Dataset, cases: Sequence[Case]) -> tuple[Stratum, ...]:
     """The columns by which the cases of a split can be told in groups: the eye's side, the table's, the sidecar's.
 
+    A sidecar that is no table of labels is not used, and stderr says why.
+
     Args:
         dataset: whose table and sidecar are read.
         cases: of one split.
     """
     told = [{"eye": case.eye, **case.columns} for case in cases]
-    hidden = _sidecar_rows(dataset, cases, ("case_id",))
+    hidden, problems = _sidecar_rows(dataset, cases, ("case_id",))
+    for problem in problems:
+        say(f"no scores by its labels: {problem}")
     found = _strata(told, cases, is_hidden=False)
     taken = {stratum.column for stratum in found}
     found += [stratum for stratum in _strata(hidden, cases, is_hidden=True) if stratum.column not in taken]
@@ -95,10 +102,14 @@ def _sorts_into_groups(labels: NDArray[np.str_], n_patients: int) -> bool:
     return few and all(len(group) <= MAX_CHARACTERS for group in groups)
 
 
-def _sidecar_rows(dataset: Dataset, cases: Sequence[Case], columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """What `sidecar/labels.csv` says of each case; nothing where there is no such file, or it is no table of them."""
+def _sidecar_rows(
+    dataset: Dataset, cases: Sequence[Case], columns: tuple[str, ...]
+) -> tuple[list[dict[str, str]], list[BenchError]]:
+    """What `sidecar/labels.csv` says of each case, and its problems, if any: then it says nothing of any case."""
     if not (dataset.folder / LABELS).is_file():
-        return []
+        return [], []
     rows, problems = read_columns(dataset.folder / LABELS, columns)
-    known = {} if problems else {row["case_id"]: row for row in rows}
-    return [{name: text for name, text in known.get(case.case_id, {}).items() if name != "case_id"} for case in cases]
+    if problems:
+        return [], problems
+    known = {row["case_id"]: {name: text for name, text in row.items() if name != "case_id"} for row in rows}
+    return [known.get(case.case_id, {}) for case in cases], []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pytest
+
 from fundus2oct.benchmark.case_table import Case
 from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.strata import LABELS, MAX_COLUMNS, MAX_GROUPS, case_labels, strata_of
@@ -64,6 +66,7 @@ def test_a_column_is_a_stratum_where_it_sorts_cases_into_a_few_groups(small: Dat
         device=["one", "two ", ""],
         um_per_px=["10", "20"],
         licence=["CC0", "CC-BY"],
+        oct_licence=["CC0", "CC-BY"],
         same=["x"],
         age=[str(i) for i in range(MAX_GROUPS + 1)],
         note=["short", "n" * 100],
@@ -85,3 +88,13 @@ def test_columns_of_the_sidecar_are_hidden_strata_and_come_last(small: Dataset, 
     assert [(s.column, s.is_hidden) for s in found] == [("eye", False), ("device", False), ("disease", True)]
     assert found[1].labels[0] == "one"
     assert found[2].labels.tolist() == ["x"] * 10 + ["y"] * 9 + [""]
+
+
+def test_a_broken_sidecar_is_told_and_not_used(
+    small: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = cases_with(20)
+    dataset = with_sidecar(small, tmp_path / "a", "case_id,disease\nc1,drusen,large\n")
+    assert [stratum.column for stratum in strata_of(dataset, cases)] == ["eye"]
+    assert "no scores by its labels: E_COLUMN: row has another number of fields" in capsys.readouterr().err
+    assert case_labels(dataset, cases, "disease") is None

@@ -93,6 +93,13 @@ def test_groups_of_few_patients_are_not_told_and_do_not_follow(
     assert (found["left_out"], found["reason"]) == (len(sizes) - len(shown), reason)
 
 
+def test_a_group_that_is_left_out_is_not_named() -> None:
+    text = json.dumps(table_of({"common": 30, "kaposi": 4, "zoster": 8}))
+    assert "common" in text
+    assert "kaposi" not in text
+    assert "zoster" not in text
+
+
 def test_patients_are_counted_and_not_eyes() -> None:
     patients = [*np.repeat(np.arange(8), 2), *range(100, 120)]  # 16 eyes of 8 patients
     scores = scores_of(patients, psnr=np.arange(36.0))
