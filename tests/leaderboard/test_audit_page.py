@@ -114,18 +114,14 @@ def test_strangers_text_is_escaped(build: Build) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [320, 760, 1280])
-def test_the_page_fits_the_screen_and_complains_of_nothing(build: Build, chromium: Path, width: int) -> None:
-    from playwright.sync_api import sync_playwright
-
+def test_the_page_fits_the_screen_and_complains_of_nothing(build: Build, running_browser: Any, width: int) -> None:
     address = (build(make_audit()) / "audit.html").as_uri()
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": width, "height": 800})
-        page.on("console", lambda message: complaints.append(message.text))
-        page.goto(address)
-        found = page.evaluate("document.documentElement.scrollWidth")
-        browser.close()
+    page = running_browser.new_page(viewport={"width": width, "height": 800})
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(address)
+    found = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
     assert (found, complaints) == (width, [])
 
 
