@@ -14,7 +14,7 @@ from fundus2oct.metrics.errors import BenchError
 if TYPE_CHECKING:
     from fundus2oct.benchmark.case_table import Case
     from fundus2oct.benchmark.dataset import Dataset
-    from fundus2oct.benchmark.viewing import ShownEntry
+    from fundus2oct.benchmark.viewing_plan import ShownEntry
     from fundus2oct.benchmark.volume_source import VolumeSource
 
 Records = list[tuple[Path, dict[str, Any]]]
@@ -65,7 +65,8 @@ def pictures(
     """
     from fundus2oct.benchmark import picture_rights, pictures_file
     from fundus2oct.benchmark.dataset import read_dataset
-    from fundus2oct.benchmark.viewing import ViewingPlan, make_pictures
+    from fundus2oct.benchmark.viewing import make_pictures
+    from fundus2oct.benchmark.viewing_plan import ViewingPlan
 
     if not runs and not oracles:
         raise click.UsageError("name a RUN or an --oracle")
@@ -181,8 +182,8 @@ def _shown_entry(
         BenchError: E_LICENCE when its volumes may be training eyes that may not be shown.
     """
     from fundus2oct.benchmark.picture_rights import may_repeat_training_eyes
-    from fundus2oct.benchmark.viewing import ShownEntry
     from fundus2oct.benchmark.viewing_cases import picked_cases
+    from fundus2oct.benchmark.viewing_plan import ShownEntry
 
     path, record = records[-1]
     own = [record["dataset"]["licence"]]

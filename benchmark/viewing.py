@@ -7,114 +7,31 @@ of a few eyes, and again from all. Called by `bench pictures`; who may be shown 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib import metadata
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import features as pillow_features
 
 from fundus2oct.benchmark import picture_encoding as encoding
 from fundus2oct.benchmark import pictures_file
 from fundus2oct.benchmark.case_table import Case
-from fundus2oct.benchmark.dataset import Dataset
 from fundus2oct.benchmark.folder_lock import only_process
-from fundus2oct.benchmark.picture_rights import licence_of
 from fundus2oct.benchmark.progress import progress, say
-from fundus2oct.benchmark.scan_place import line_ends, scan_place
 from fundus2oct.benchmark.steps import step
-from fundus2oct.benchmark.viewing_cases import PickedCases
-from fundus2oct.benchmark.volume import Volume
-from fundus2oct.benchmark.volume_source import VolumeSource
-from fundus2oct.metrics.durable_file import canonical_json, write_bytes, write_json, write_text
+from fundus2oct.benchmark.viewing_eye import MadeEye, make_eye
+from fundus2oct.benchmark.viewing_plan import QUALITIES, ShownEntry, ViewingPlan
+from fundus2oct.metrics.durable_file import write_bytes, write_json, write_text
 from fundus2oct.metrics.errors import BenchError
-from fundus2oct.metrics.retinal_layers import SEGMENTATION_VERSION, volume_surfaces
-from fundus2oct.metrics.retinal_thickness import subfield_thickness_um, thickness_um
-
-QUALITIES = (90, 85, 80, 75, 70, 65, 60, 55, 50, 40, 30, 20)
-"""Of B-scans, best first."""
 
 SAMPLE = 3
 """Eyes whose bytes tell which quality to begin with."""
 
 TEXT_BYTES = 2 * 12_000
 """At most so many bytes of text a volume: surfaces in `pictures.json`, and the drawings a site makes of them."""
-
-Floats = encoding.Floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShownEntry:
-    """One entry whose pictures are made.
-
-    Attributes:
-        source: its volumes.
-        volumes_hash: of all of them, as in its record.
-        licences: under which its pictures stand.
-        cases: its best, median and worst case, where values per case may be told.
-    """
-
-    source: VolumeSource
-    volumes_hash: str
-    licences: tuple[str, ...]
-    cases: PickedCases | None
-
-    @property
-    def name(self) -> str:
-        """``team/method``."""
-        return self.source.submission.name
-
-    def among(self, case_ids: Iterable[str]) -> ShownEntry:
-        """The same entry, its best and worst case taken from these alone."""
-        return replace(self, cases=self.cases.among(case_ids) if self.cases else None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ViewingPlan:
-    """Everything that decides the bytes of the pictures.
-
-    Attributes:
-        dataset: with truth.
-        split: whose eyes are shown.
-        truth_hash: of that split.
-        cases: the eyes, in the table's order: ``eye-01`` and so on.
-        entries: whose volumes are shown beside the truth.
-        budget_bytes: of all files together.
-    """
-
-    dataset: Dataset
-    split: str
-    truth_hash: str
-    cases: tuple[Case, ...]
-    entries: tuple[ShownEntry, ...]
-    budget_bytes: int
-
-    def eye_ids(self) -> list[str]:
-        """Neutral names of the eyes."""
-        return [f"eye-{number:02d}" for number in range(1, len(self.cases) + 1)]
-
-    def digest(self) -> str:
-        """Hexadecimal sha256 of the plan: equal plans give equal pictures."""
-        entries = [[e.name, e.volumes_hash, e.licences, e.cases.told() if e.cases else None] for e in self.entries]
-        versions = [metadata.version("pillow"), pillow_features.version("webp"), SEGMENTATION_VERSION]
-        sides = [encoding.PHOTOGRAPH_SIDE, encoding.PHOTOGRAPH_QUALITY, encoding.EN_FACE_SIDE, encoding.EN_FACE_QUALITY]
-        cases = [case.case_id for case in self.cases]
-        told = [self.truth_hash, cases, entries, self.budget_bytes, QUALITIES, sides, versions]
-        return hashlib.sha256(canonical_json(told).encode("utf-8")).hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True)
-class MadeEye:
-    """One eye: its part of `pictures.json` without its name, and its files by their paths below the folder."""
-
-    told: dict[str, Any]
-    files: Mapping[str, bytes]
 
 
 def make_pictures(plan: ViewingPlan, folder: Path) -> pictures_file.Document:
@@ -181,13 +98,9 @@ def _beyond_budget(plan: ViewingPlan) -> BenchError:
 def _pictures_alone(plan: ViewingPlan, case: Case, quality: int) -> Iterator[bytes]:
     """The files of one eye whose sizes matter; the star is small and left to the second look."""
     yield encoding.photograph_webp(plan.dataset.fundus(case))[0]
-    for volume in _volumes(plan, case).values():
+    for volume in plan.volumes(case).values():
         if volume is not None:
             yield encoding.bscans_webp(volume, quality)
-
-
-def _volumes(plan: ViewingPlan, case: Case) -> dict[str, Volume | None]:
-    return {"truth": plan.dataset.volume(case)} | {e.name: e.source.get(case.case_id) for e in plan.entries}
 
 
 def _make_eyes(plan: ViewingPlan, making: Path, quality: int) -> list[dict[str, Any]]:
@@ -220,74 +133,6 @@ def _remove_notes(plan: ViewingPlan, making: Path) -> None:
     for eye in plan.eye_ids():
         (making / eye / "eye.json").unlink()
     (making / "plan").unlink()
-
-
-def make_eye(plan: ViewingPlan, case: Case, eye: str, quality: int) -> MadeEye:
-    """All pictures and numbers of one eye."""
-    data, (width, height) = encoding.photograph_webp(plan.dataset.fundus(case))
-    files = {pictures_file.photograph_path(eye): data}
-    told: list[dict[str, Any] | None] = []
-    levels: tuple[float, float] | None = None
-    for name, volume in _volumes(plan, case).items():
-        if volume is None:
-            told.append(None)
-            continue
-        ilm_row, bm_row = volume_surfaces(volume)
-        values = encoding.slab(volume, ilm_row, bm_row)
-        levels = levels or encoding.grey_range(values)  # the truth comes first
-        bscans, en_face = encoding.bscans_webp(volume, quality), encoding.en_face_webp(values, levels)
-        files |= {pictures_file.bscans_path(eye, name): bscans, pictures_file.en_face_path(eye, name): en_face}
-        told.append(_told_volume(bscans, en_face, ilm_row, bm_row) | {"value": _value(plan, name, case)})
-    return MadeEye(
-        told={
-            "side": case.eye,
-            "licence": {kind: licence_of(plan.dataset, case, kind) for kind in ("fundus", "oct")},
-            "photograph": {"file": _told_file(data), "width": width, "height": height},
-            "scan": _told_scan(plan.dataset, case, width),
-            "truth": told[0],
-            "entries": told[1:],
-        },
-        files=files,
-    )
-
-
-def _told_file(data: bytes) -> dict[str, Any]:
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _told_volume(bscans: bytes, en_face: bytes, ilm_row: Floats, bm_row: Floats) -> dict[str, Any]:
-    central = subfield_thickness_um(thickness_um(ilm_row, bm_row)).central_um
-    return {
-        "bscans": _told_file(bscans),
-        "en_face": _told_file(en_face),
-        "ilm": [surface_text(row) for row in ilm_row],
-        "bm": [surface_text(row) for row in bm_row],
-        "central_um": round(float(central), 1) if np.isfinite(central) else None,
-    }
-
-
-def surface_text(row: Floats) -> str:
-    """A surface in every fourth column, to half a row; a dash where it is not seen.
-
-    >>> surface_text(np.array([10.2, 0, 0, 0, np.nan, 0, 0, 0, 11.6]))
-    '10 - 11.5'
-    """
-    return " ".join("-" if np.isnan(v) else f"{round(2 * v) / 2:g}" for v in row[:: pictures_file.COLUMN_STEP])
-
-
-def _told_scan(dataset: Dataset, case: Case, width: int) -> dict[str, Any]:
-    """The six lines in the shown photograph, whose upper left corner is 0, 0."""
-    full_height, full_width = dataset.fundus(case).shape[:2]
-    place, scale = scan_place(case, width=full_width, height=full_height), width / full_width
-    lines = [[round((value + 0.5) * scale, 1) for point in ends for value in point] for ends in line_ends(place)]
-    return {"lines": lines, "um_per_px": round(place.um_per_px / scale, 3), "notes": list(place.notes)}
-
-
-def _value(plan: ViewingPlan, name: str, case: Case) -> float | None:
-    for entry in plan.entries:
-        if entry.name == name and entry.cases is not None:
-            return entry.cases.values.get(case.case_id)
-    return None
 
 
 def _document(plan: ViewingPlan, eyes: Sequence[dict[str, Any]], quality: int) -> pictures_file.Document:

@@ -31,6 +31,7 @@ SLOW_FILES = frozenset(
         "benchmark/test_leaks.py",
         "benchmark/test_oracles.py",
         "benchmark/test_phase.py",
+        "benchmark/test_pictures.py",
         "benchmark/test_sandbox.py",
         "benchmark/test_score_command.py",
         "benchmark/test_verify_command.py",

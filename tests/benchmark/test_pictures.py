@@ -20,7 +20,7 @@ from shown_pictures import FAILED, Shown, write_shown
 from fundus2oct.benchmark import picture_encoding as encoding
 from fundus2oct.benchmark.picture_rights import licence_of, may_be_shown, may_repeat_training_eyes
 from fundus2oct.benchmark.pictures_file import is_plain_webp, listed_files, read_pictures
-from fundus2oct.benchmark.viewing_cases import PickedCases
+from fundus2oct.benchmark.viewing_cases import PickedCases, picked_cases
 from fundus2oct.metrics.errors import BenchError, ExitCode
 from fundus2oct.metrics.scan_geometry import ANGLES_DEG, WIDTH
 
@@ -263,6 +263,17 @@ def test_the_slab_is_the_mean_between_the_surfaces_and_unknown_where_one_is() ->
     values = encoding.slab(volume, ilm, bm)
     assert np.isnan(values[2, 40])
     assert np.allclose(np.delete(values[2], 40), 45.0)
+
+
+@pytest.mark.parametrize("per_case", [True, False])
+def test_a_phase_decides_whether_values_per_case_are_told(made: Shown, tmp_path: Path, per_case: bool) -> None:
+    rule = {"per_case": per_case, "pictures": True, "digits": 3}
+    result = json.loads((made.root / "private/team/other/toy-1/test/result.json").read_text("utf-8"))
+    result["protocol"]["disclosure"] = rule
+    record = tmp_path / "0001-89abcdef.json"
+    record.with_name("0001-89abcdef.per_case.csv").write_text("case_id,code,ssim\na,,0.512\nb,E_CRASH,-1.0\n")
+    found = picked_cases(record, result, made.root / "private")
+    assert (found and found.values) == ({"a": 0.512} if per_case else None)
 
 
 def test_of_equal_values_the_first_case_is_the_worst() -> None:
