@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,21 @@ from numpy.typing import NDArray
 
 from fundus2oct.benchmark.aggregation import Aggregate
 from fundus2oct.benchmark.dataset import VERSION, Dataset
+from fundus2oct.benchmark.file_sums import write_sums
 from fundus2oct.benchmark.folder_lock import only_process
-from fundus2oct.benchmark.result_file import Result, check_result, publish_result, write_result
+from fundus2oct.benchmark.result_file import Result, check_result, publish_result
 from fundus2oct.benchmark.scoring import CaseScores
 from fundus2oct.benchmark.steps import step
 from fundus2oct.benchmark.submission_file import FILE_NAME, SLUG, Submission, write_submission
 from fundus2oct.benchmark.value_cache import make_private_folder
-from fundus2oct.metrics.durable_file import remove_temporaries, write_bytes, write_json, write_text
+from fundus2oct.metrics.durable_file import (
+    canonical_json,
+    remove_temporaries,
+    sha256_file,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from fundus2oct.metrics.errors import BenchError
 from fundus2oct.metrics.metric_card import MetricCard
 
@@ -63,15 +72,18 @@ class ScoreFolder:
         timing: Mapping[str, float],
         flagged: Mapping[str, tuple[float, str]] | None = None,
     ) -> None:
-        """Write `per_case.csv`, `per_patient.npz`, `memorised.csv`, `timing.json`, and `result.json` last."""
-        check_result(result, where=self.path)
+        """Write the tables of cases and patients, what was flagged, times, the files' sums, and `result.json` last."""
+        record = canonical_json(check_result(result, where=self.path), indent=2) + "\n"
         write_text(self.path / "per_case.csv", per_case_text(scores, cards))
         step("per_case.csv written")
         write_bytes(self.path / "per_patient.npz", per_patient_bytes(aggregates, kept_features(scores, cards)))
         step("per_patient.npz written")
         write_text(self.path / "memorised.csv", memorised_text(flagged or {}))
         write_json(self.path / "timing.json", dict(timing))
-        write_result(self.path / "result.json", result)
+        sums = {name: sha256_file(self.path / name) for name in ("per_case.csv", "per_patient.npz", "memorised.csv")}
+        write_sums(self.path, sums | {"result.json": hashlib.sha256(record.encode("utf-8")).hexdigest()})
+        step("sums written")
+        write_text(self.path / "result.json", record)
         step("result.json written")
 
 

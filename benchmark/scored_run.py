@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fundus2oct.benchmark import failure_policy
 from fundus2oct.benchmark.entry_status import read_status, ruled_out
+from fundus2oct.benchmark.file_sums import require_sums
 from fundus2oct.benchmark.result_file import Result, read_result
 from fundus2oct.benchmark.submission_file import RANKED_KINDS
 from fundus2oct.metrics.errors import BenchError
@@ -98,17 +99,18 @@ def read_scored_run(folder: Path) -> ScoredRun:
     """Read `result.json` and `per_patient.npz` of one folder.
 
     Raises:
-        BenchError: E_MISSING, E_FORMAT, E_SCHEMA or E_VERSION; exit code 3.
+        BenchError: E_MISSING, E_CHANGED, E_FORMAT, E_SCHEMA or E_VERSION; exit code 3.
     """
     for name in ("result.json", "per_patient.npz"):
         if not (folder / name).is_file():
             fix = "name a folder that `bench score` left below --private"
             raise BenchError("E_MISSING", "not a scored run", where=folder, expected=name, fix=fix)
+    require_sums(folder, ("result.json", "per_patient.npz"), fix="score the entry again; nothing is generated anew")
     result = read_result(folder / "result.json")
     try:
         with open(folder / "per_patient.npz", "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, RuntimeError, EOFError, zipfile.BadZipFile) as error:  # all that zipfile raises
         where = folder / "per_patient.npz"
         raise BenchError("E_FORMAT", "cannot be read", where=where, found=str(error), fix="score again") from None
     return ScoredRun(folder=folder, result=result, per_patient=arrays)

@@ -65,6 +65,7 @@ def test_private_files_are_private_and_the_public_one_holds_nobody(
         "per_case.csv",
         "per_patient.npz",
         "result.json",
+        "sums.json",
         "timing.json",
     }
     assert [stat.S_IMODE(path.stat().st_mode) for path in (score.private, folder)] == [0o700, 0o700]
@@ -74,6 +75,29 @@ def test_private_files_are_private_and_the_public_one_holds_nobody(
     names = {name.lower() for case in small.cases for name in (case.case_id, case.source_id, case.patient_id)}
     assert len(names) > 8
     assert not [name for name in names if name in public]
+
+
+@pytest.mark.parametrize("name", ["result.json", "per_patient.npz", "sums.json"])
+def test_a_flipped_byte_in_a_private_file_is_noticed_and_scoring_again_mends_it(
+    score: Scorer, finished_run: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    score(finished_run)
+    path = score.private / "toy/plugin/toy-1/test" / name
+    whole = path.read_bytes()
+    place = next(i for i in range(len(whole) // 2, len(whole)) if whole[i : i + 1].isdigit())
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    capsys.readouterr()
+    for _ in range(2):
+        code = cli.run(["--quiet", "compare", "toy/plugin", "toy/plugin", "--private", str(score.private)])
+        err = capsys.readouterr().err
+        if path.read_bytes() != whole:
+            assert code == 3
+            assert "E_CHANGED: not as scoring left it" in err
+            assert "fix: score the entry again; nothing is generated anew" in err
+            score(finished_run)
+            capsys.readouterr()
+    assert "E_CHANGED" not in err
+    assert path.read_bytes() == whole
 
 
 def test_the_private_numbers_make_the_public_ones(score: Scorer, finished_run: Path) -> None:

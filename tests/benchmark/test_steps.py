@@ -33,6 +33,7 @@ SCORE_STEPS = [
     "chunk scored",
     "per_case.csv written",
     "per_patient.npz written",
+    "sums written",
     "result.json written",
     "submission.toml written",
     "record published",
