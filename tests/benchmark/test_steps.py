@@ -38,7 +38,7 @@ SCORE_STEPS = [
     "submission.toml written",
     "record published",
 ]
-ELSEWHERE = ["case merged", "shard entered", "submission done"]
+ELSEWHERE = ["case merged", "shard entered", "submission done", "eye made", "pictures.json written"]
 """Killed at in test_shard_merge.py, test_feature_ledger.py and test_score_all.py."""
 
 
