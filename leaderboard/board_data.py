@@ -14,7 +14,7 @@ from fundus2oct.leaderboard.lead import judge_lead
 from fundus2oct.leaderboard.published import read_published
 from fundus2oct.leaderboard.ranking import Row
 from fundus2oct.leaderboard.results_tree import Record
-from fundus2oct.leaderboard.safe_text import visible_everywhere
+from fundus2oct.leaderboard.safe_text import visible
 from fundus2oct.metrics.metric_card import MetricCard
 
 SCHEMA_NAME = "fundus2oct-board"
@@ -32,12 +32,12 @@ def board_json(board: Board, site_title: str) -> str:
 
 
 def board_document(board: Board, site_title: str) -> dict[str, Any]:
-    """What the board shows, as a JSON value."""
+    """What the board shows, as a JSON value; what others wrote was made visible when it was read."""
     lead, pairwise = judge_lead(board), board.pairwise
-    document = {
+    return {
         "schema": SCHEMA_NAME,
         "schema_version": SCHEMA_VERSION,
-        "site": site_title,
+        "site": visible(site_title),
         "board": {
             "slug": board.slug,
             "title": board.title,
@@ -57,8 +57,6 @@ def board_document(board: Board, site_title: str) -> dict[str, Any]:
         "pairwise": pairwise,
         "published": _published(),
     }
-    told: dict[str, Any] = visible_everywhere(document)
-    return told
 
 
 def standing(row: Row) -> str:

@@ -6,8 +6,10 @@ Called by `leaderboard.pages`.
 from __future__ import annotations
 
 from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.board_uncertainty import metric_uncertainties
 from fundus2oct.leaderboard.board_view import interval_levels, make_cell, real_eyes_text
 from fundus2oct.leaderboard.metric_groups import ROLES, family_of, group_cards
+from fundus2oct.leaderboard.relations_view import partners
 from fundus2oct.leaderboard.rendering import Files, Renderer
 from fundus2oct.metrics.metric_card import MetricCard
 
@@ -42,4 +44,6 @@ def _metric_page(renderer: Renderer, board: Board, card: MetricCard, *, path: st
         only_reason=reasons.pop() if len(reasons) == 1 else "",
         levels=interval_levels([row.entry for row in board.rows], [card]),
         real_eyes=real_eyes_text(board, card),
+        uncertainties=metric_uncertainties(board, card),
+        related=bool(partners(board)) and card in (board.ranking_card, *partners(board)),
     )

@@ -23,6 +23,8 @@ LEFT, RIGHT, TOP, BOTTOM = 64.0, 20.0, 16.0, 52.0
 FONT = 13.0
 LINE = 17.0
 LONGEST_NAME = 26
+MOST_NAMES = 60
+"""More would leave no room for the marks."""
 MARK = 5.0
 """Half the width of a mark."""
 
@@ -143,7 +145,7 @@ def place_names(points: Sequence[Point], x: Range, y: Range) -> tuple[Placed, ..
     centres = [_at(point, x, y) for point in points]
     taken = [Box(cx - MARK, cy - MARK, cx + MARK, cy + MARK) for cx, cy in centres]
     placed: list[Placed] = []
-    for point, centre in zip(points, centres, strict=True):
+    for point, centre in list(zip(points, centres, strict=True))[:MOST_NAMES]:
         text = _shortened(point.name)
         found = next((p for p in _places(text, centre) if text and _is_free(p.box, taken)), None)
         if found is not None:
