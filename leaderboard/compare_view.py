@@ -19,7 +19,7 @@ from fundus2oct.leaderboard.metric_groups import RoleGroup, group_cards
 from fundus2oct.leaderboard.number_text import counted, fixed, interval, percent, signed
 from fundus2oct.leaderboard.pair_table import Pair, PairTable
 from fundus2oct.leaderboard.ranking import Row
-from fundus2oct.leaderboard.scatter_drawing import Point, draw_scatter, make_range
+from fundus2oct.leaderboard.scatter_drawing import Point, draw_scatter, make_range, shortened
 from fundus2oct.metrics.metric_card import MetricCard
 
 FEWEST_CASES = 2
@@ -188,8 +188,8 @@ def _case_scatters(first: Row, second: Row, board: Board) -> Iterator[CaseScatte
 def _case_scatter(card: MetricCard, first: Row, second: Row, pairs: Sequence[tuple[float, float]]) -> CaseScatter:
     unit = f", {card.unit}" if card.unit else ""
     ends = [value for pair in pairs for value in pair]
-    x = make_range(ends, f"{card.abbreviation} of {first.entry.title}{unit}")
-    y = make_range(ends, f"{card.abbreviation} of {second.entry.title}{unit}")
+    x = make_range(ends, f"{card.abbreviation} of {shortened(first.entry.title)}{unit}")
+    y = make_range(ends, f"{card.abbreviation} of {shortened(second.entry.title)}{unit}")
     told = _cases_told(card, first, second, pairs)
     points = [Point(x=a, y=b, shape="speck") for a, b in pairs]
     return CaseScatter(card=card, told=told, drawing=draw_scatter(points, x, y, label=told, diagonal=True))

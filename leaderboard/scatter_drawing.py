@@ -146,7 +146,7 @@ def place_names(points: Sequence[Point], x: Range, y: Range) -> tuple[Placed, ..
     taken = [Box(cx - MARK, cy - MARK, cx + MARK, cy + MARK) for cx, cy in centres]
     placed: list[Placed] = []
     for point, centre in list(zip(points, centres, strict=True))[:MOST_NAMES]:
-        text = _shortened(point.name)
+        text = shortened(point.name)
         found = next((p for p in _places(text, centre) if text and _is_free(p.box, taken)), None)
         if found is not None:
             taken.append(found.box)
@@ -184,7 +184,8 @@ def text_width(text: str) -> float:
     return ems * FONT
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """A name that fits beside a mark or an axis."""
     return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
 
 
@@ -243,7 +244,7 @@ def _draw_marks(points: Sequence[Point], x: Range, y: Range) -> Iterator[Markup]
         "dot": "M{} {}m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0",
         "ring": "M{} {}m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0",
         "diamond": "M{} {}m-5 0l5-5l5 5l-5 5z",
-        "speck": "M{} {}m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0",
+        "speck": "M{} {}m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0",
     }
     for shape, path in shapes.items():
         drawn = "".join(path.format(*_at(point, x, y)) for point in points if point.shape == shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,12 +139,11 @@ def test_the_keyboard_reaches_the_content_first(browser: Any, folder: Path) -> N
 def test_names_of_a_drawing_cover_neither_each_other_nor_a_mark(browser: Any, full_site: Path) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(next(full_site.glob("boards/*/relations.html")).as_uri())
-    drawings = page.evaluate(
-        "[...document.querySelectorAll('.scatter')].map(drawing => [...drawing.querySelectorAll('.point')].map(name => {"
-        " const box = name.getBBox(); return [box.x, box.y, box.x + box.width, box.y + box.height]; }))"
-    )
+    boxes_of = "d => [...d.querySelectorAll('.point')].map(n => n.getBBox()).map(b => [b.x, b.y, b.width, b.height])"
+    drawings = page.evaluate(f"[...document.querySelectorAll('.scatter')].map({boxes_of})")
     page.close()
     assert [len(boxes) for boxes in drawings] == [6, 6]
     for boxes in drawings:
-        for i, a in enumerate(boxes):
-            assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] - 4 and b[1] + 4 < a[3] for b in boxes[i + 1 :])
+        for (x, y, width, height), (u, v, wide, high) in itertools.combinations(boxes, 2):
+            apart = x >= u + wide or u >= x + width or y + 4 >= v + high or v + 4 >= y + height  # leading overlaps
+            assert apart
