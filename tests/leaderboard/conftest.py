@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from full_records import complete
 from made_audits import make_audit
+from made_comparisons import compared, file_comparisons, with_matched
 from shown_pictures import Shown, write_shown
 
 from fundus2oct.benchmark.audit_file import filed_path, write_audit
@@ -337,6 +338,24 @@ def demo_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of a demo's rows and strangers' entries. Read it, never write there."""
     folder = tmp_path_factory.mktemp("demo")
     make_site(folder / "results", folder / "site", realistic_results() + submitted_results())
+    return folder / "site"
+
+
+@pytest.fixture(scope="session")
+def compared_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of records whose comparisons are filed. Read it, never write there."""
+    folder = tmp_path_factory.mktemp("compared")
+    three = tuple(catalogue.card(name) for name in ("fvd", "ssim", "psnr"))
+    values = {"near": (200.0, 0.20), "close": (203.0, 0.40), "far": (300.0, 0.30)}
+    made = [
+        make_result(name, fvd, ssim=ssim, spread=9.0, cards=three, eligible=True)
+        for name, (fvd, ssim) in values.items()
+    ]
+    records = with_matched([*made, make_result("control", 250.0, kind="trivial", cards=three)])
+    for record in records:
+        publish_result(record, folder / "results")
+    file_comparisons(folder / "results", compared(records))
+    build_site(folder / "results", folder / "site", cards=catalogue.CARDS, ranking_metric="fvd")
     return folder / "site"
 
 

@@ -11,6 +11,20 @@ import pytest
 from shown_pictures import Shown
 
 pytestmark = pytest.mark.browser
+KINDS = {
+    "index.html",
+    "about.html",
+    "audit.html",
+    "compare",
+    "compare/index.html",
+    "entries",
+    "metrics",
+    "metrics/index.html",
+    "ranking.html",
+    "relations.html",
+    "viewer.html",
+}
+"""What a site may hold, by the path of a page below its board."""
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +35,10 @@ def axe() -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(full_site: Path, audited_site: Path, shown: Shown) -> dict[str, Path]:
+def pages(full_site: Path, audited_site: Path, compared_site: Path, shown: Shown) -> dict[str, Path]:
     """Kind of page -> one page of it, from sites that have every kind between them."""
     found: dict[str, Path] = {}
-    for site in (full_site, audited_site, shown.root / "site"):
+    for site in (full_site, audited_site, compared_site, shown.root / "site"):
         for path in sorted(site.rglob("*.html")):
             found.setdefault(kind_of(path.relative_to(site).as_posix()), path)
     return found | {"an entry with pictures": next(shown.root.glob("site/boards/*/entries/team/other.html"))}
@@ -60,9 +74,7 @@ def violations(page: Any, path: Path, axe: str, options: str) -> list[str]:
 
 @pytest.mark.parametrize("page", ["light"], indirect=True)
 def test_axe_finds_nothing_on_any_kind_of_page(page: Any, pages: dict[str, Path], axe: str) -> None:
-    assert {"index.html", "about.html", "entries", "metrics", "metrics/index.html", "audit.html", "viewer.html"} <= set(
-        pages
-    )
+    assert set(pages) >= KINDS
     assert [line for path in pages.values() for line in violations(page, path, axe, "")] == []
 
 
