@@ -139,13 +139,13 @@ def _ranks(places: Sequence[tuple[float, ...]]) -> list[int]:
 def _make_places(ranked: Sequence[Entry], ranking: Ranking) -> Callable[[Entry], tuple[float, ...]]:
     """What sorts an entry that has all numbers; smaller is better."""
     if not ranking.is_aggregate:
-        return lambda entry: tuple(_badness(entry, card) for card in ranking.cards)
-    columns = [sorted(_badness(entry, card) for entry in ranked) for card in ranking.cards]
+        return lambda entry: tuple(badness(entry, card) for card in ranking.cards)
+    columns = [sorted(badness(entry, card) for entry in ranked) for card in ranking.cards]
     middle = statistics.fmean if ranking.rule == "mean-rank" else statistics.median
     members = {id(entry) for entry in ranked}
 
     def place(entry: Entry) -> tuple[float, ...]:
-        own = [_badness(entry, card) for card in ranking.cards]
+        own = [badness(entry, card) for card in ranking.cards]
         pairs = zip(columns, own, strict=True)
         return (middle([_rank_among(column, value, is_one=id(entry) in members) for column, value in pairs]),)
 
@@ -162,7 +162,7 @@ def _rank_among(in_order: Sequence[float], value: float, *, is_one: bool) -> flo
     return (better + through + 1) / 2 if is_one else (better + through) / 2 + 0.5
 
 
-def _badness(entry: Entry, card: MetricCard) -> float:
+def badness(entry: Entry, card: MetricCard) -> float:
     """The value as printed, turned so that smaller is better: what prints alike ties."""
     value = shown_value(entry.measured(card.name)["value"], card.decimals)
     return value if card.direction == "lower" else -value

@@ -10,15 +10,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from fundus2oct.benchmark.ranking_file import AGGREGATES
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.rank_drawing import draw_places, draw_ranks
 from fundus2oct.leaderboard.rank_words import SCORE_TITLES, listed, rank_range
-from fundus2oct.leaderboard.ranking import Ranking, Row, order
+from fundus2oct.leaderboard.ranking import Ranking, Row, badness, order
 from fundus2oct.leaderboard.results_tree import Entry
-from fundus2oct.leaderboard.tiers import with_tiers
+from fundus2oct.leaderboard.tiers import PairTests, order_tests, with_tiers
+from fundus2oct.metrics import inference
 from fundus2oct.metrics.metric_card import MetricCard
 
 MOST_NAMED = 3
@@ -94,7 +97,7 @@ def view_robustness(board: Board) -> RobustnessView | None:
     columns = tuple(_columns(board, put_together))
     entries = [row.entry for row in rows]
     found = [_ranks(entries, column.ranking) for column in columns]
-    without = tuple(_without(row, board, put_together) for row in rows)
+    without = _without_each(board, put_together)
     return RobustnessView(
         columns=columns,
         lines=tuple(_line(row, [ranks.get(id(row.entry)) for ranks in found], len(rows)) for row in rows),
@@ -142,65 +145,97 @@ def _line(row: Row, ranks: Sequence[int | None], k: int) -> RankLine:
     )
 
 
-def _without(row: Row, board: Board, put_together: tuple[MetricCard, ...]) -> WithoutOne:
-    others = [other for other in board.ranked if other is not row]
-    entries = [other.entry for other in others]
-    mean = Ranking(put_together, "mean-rank")
-    has_numbers = len(put_together) > 1
-    return WithoutOne(
-        row=row,
-        order=_turned([other.entry for other in board.ranked], entries, board.ranking),
-        tiers=_moved(others, board),
-        mean_rank=_turned([other.entry for other in board.ranked], entries, mean) if has_numbers else "",
+def _without_each(board: Board, put_together: tuple[MetricCard, ...]) -> tuple[WithoutOne, ...]:
+    """What changes without each of the ranked entries in turn.
+
+    In an order of metrics nothing of the order does: every row is placed by its own numbers alone.
+    """
+    rows, own = board.ranked, board.ranking
+    by_mean = _turned_without_each(rows, Ranking(put_together, "mean-rank")) if len(put_together) > 1 else {}
+    by_board = _turned_without_each(rows, own) if own.is_aggregate else {}
+    tests = _tests(board)
+    return tuple(
+        WithoutOne(row=row, order=by_board.get(i, ""), tiers=_moved(i, board, tests), mean_rank=by_mean.get(i, ""))
+        for i, row in enumerate(rows)
     )
 
 
-def _turned(entries: Sequence[Entry], kept: Sequence[Entry], ranking: Ranking) -> str:
-    """Pairs of kept entries whose order is another without the rest, in words; empty for none."""
-    before, after = _ranks(entries, ranking), _ranks(kept, ranking)
-    both = [entry for entry in kept if id(entry) in before and id(entry) in after]
-    if [before[id(e)] for e in both] == [after[id(e)] for e in both]:
-        return ""
-    pairs = [
-        f"{a.title} and {b.title}"
-        for i, a in enumerate(both)
-        for b in both[i + 1 :]
-        if _sign(before[id(a)] - before[id(b)]) != _sign(after[id(a)] - after[id(b)])
-    ]
-    return _told(pairs, "pairs")
+def _turned_without_each(rows: Sequence[Row], ranking: Ranking) -> dict[int, str]:
+    """Place of an entry -> the pairs whose order is another without it, in words; those that change nothing are absent.
+
+    Leaving out one entry takes 1 from the rank of every worse one in a metric, and one half from that of its equals.
+    """
+    has_all = [all(row.entry.measured(card.name)["value"] is not None for card in ranking.cards) for row in rows]
+    held = [i for i, held in enumerate(has_all) if held]
+    values = np.array([[badness(rows[i].entry, card) for card in ranking.cards] for i in held])
+    if not len(values):
+        return {}
+    is_worse = (values[:, None] > values[None, :]) + (values[:, None] == values[None, :]) / 2  # row than column
+    ranks = is_worse.sum(axis=1) + 0.5
+    middle = np.mean if ranking.rule == "mean-rank" else np.median
+    before = _signs(middle(ranks, axis=1))
+    found = {}
+    for left in range(len(held)):
+        changed = np.triu(_signs(middle(ranks - is_worse[:, left], axis=1)) != before)
+        changed[left] = changed[:, left] = False
+        pairs = np.argwhere(changed)
+        if len(pairs):
+            titles = [" and ".join(rows[held[i]].entry.title for i in pair) for pair in pairs[: MOST_NAMED + 1]]
+            found[held[left]] = _told(titles, len(pairs), "pairs")
+    return found
 
 
-def _moved(others: Sequence[Row], board: Board) -> str:
-    """Kept entries that are in another tier without the rest, counted from the top; empty for none."""
-    if board.pairwise is None or all(row.tier is None for row in others):
+def _signs(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(K, K) which of two scores is smaller; scores that differ by rounding alone are equal."""
+    differences = scores[:, None] - scores[None, :]
+    return np.sign(np.where(np.abs(differences) < 1e-9, 0.0, differences))
+
+
+def _tests(board: Board) -> PairTests | None:
+    """The tests of all ranked rows; None where the board has no tiers."""
+    if board.pairwise is None or all(row.tier is None for row in board.ranked):
+        return None
+    return order_tests(board.pairwise, board.ranking, [row.entry.submission.name for row in board.ranked])
+
+
+def _moved(left: int, board: Board, tests: PairTests | None) -> str:
+    """Kept entries that are in another tier without the one at ``left``, in words; empty for none."""
+    rows = [row for i, row in enumerate(board.ranked) if i != left]
+    if tests is None or board.pairwise is None or not rows:
         return ""
-    rows = order([row.entry for row in others], board.ranking)
-    found, _ = with_tiers(rows, board.pairwise, board.ranking)
-    before = _from_one([row.tier for row in others])
-    names = {id(row.entry): tier for row, tier in zip(others, before, strict=True)}
+    if board.ranking.is_aggregate:
+        kept = [row.entry for row in rows]
+        found, _ = with_tiers(order(kept, board.ranking), board.pairwise, board.ranking)
+        after = {id(row.entry): row.tier for row in found}
+        new = [after[id(row.entry)] or 0 for row in rows]
+    else:
+        new = list(_cut_without(left, tests))
+    old = _from_one([row.tier or 0 for row in rows])
     moves = [
-        f"{row.entry.title} from tier {names[id(row.entry)]} to {row.tier}"
-        for row in found
-        if row.tier is not None and row.tier != names[id(row.entry)]
+        f"{row.entry.title} from tier {was} to {now}"
+        for row, was, now in zip(rows, old, new, strict=True)
+        if was != now
     ]
-    return _told(moves, "entries")
+    return _told(moves, len(moves), "entries")
 
 
-def _from_one(tiers: Sequence[int | None]) -> list[int | None]:
+def _cut_without(left: int, tests: PairTests) -> tuple[int, ...]:
+    keep = np.delete(np.arange(len(tests.better)), left)
+    square = np.ix_(keep, keep)
+    agrees = None if tests.agrees is None else tests.agrees[square]
+    return inference.tiers(range(len(keep)), tests.better[square], agrees).tier
+
+
+def _from_one(tiers: Sequence[int]) -> list[int]:
     """Tiers numbered anew where the one that was left out was alone in its own.
 
     >>> _from_one([2, 2, 4])
     [1, 1, 2]
     """
-    numbers = {tier: i + 1 for i, tier in enumerate(sorted({tier for tier in tiers if tier is not None}))}
-    return [None if tier is None else numbers[tier] for tier in tiers]
+    numbers = {tier: i + 1 for i, tier in enumerate(sorted(set(tiers)))}
+    return [numbers[tier] for tier in tiers]
 
 
-def _told(changes: Sequence[str], noun: str) -> str:
-    if len(changes) > MOST_NAMED:
-        return f"{len(changes)} {noun}, among them {changes[0]}"
-    return "; ".join(changes)
-
-
-def _sign(number: int) -> int:
-    return (number > 0) - (number < 0)
+def _told(changes: Sequence[str], n: int, noun: str) -> str:
+    """Few changes one by one, many as their number and the first."""
+    return f"{n} {noun}, among them {changes[0]}" if n > MOST_NAMED else "; ".join(changes)

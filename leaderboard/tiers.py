@@ -78,10 +78,8 @@ def order_tests(document: Pairwise, ranking: Ranking, names: Sequence[str]) -> P
     alpha = (1 - document["rules"]["level"]) / len(ranking.cards)
     found = [pair_tests(document, card.name, names, alpha=alpha) for card in ranking.cards]
     wins = [tests.better if tests.agrees is None else tests.better & tests.agrees for tests in found]
-    bounds = np.array([inference.rank_intervals(better) for better in wins], np.float64).reshape(len(wins), -1, 2)
-    best, worst = (np.mean if ranking.rule == "mean-rank" else np.median)(bounds, axis=0).T
     return PairTests(
-        better=worst[:, None] < best[None, :],
+        better=inference.better_in_the_middle(wins, "mean" if ranking.rule == "mean-rank" else "median"),
         agrees=None,
         problem=next((tests.problem for tests in found if tests.problem), ""),
         tiers_problem=next((tests.tiers_problem for tests in found if tests.tiers_problem), ""),

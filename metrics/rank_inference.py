@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,7 @@ from fundus2oct.metrics.metric_card import Direction
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
+Middle = Literal["mean", "median"]
 
 DRAWS: Final = 100_000
 CHUNK: Final = 2_000
@@ -129,6 +130,25 @@ def rank_intervals(better: ArrayLike) -> list[tuple[int, int]]:
     wins = _square(better, "better")
     k = len(wins)
     return [(1 + int(wins[:, j].sum()), k - int(wins[j].sum())) for j in range(k)]
+
+
+def better_in_the_middle(wins: Sequence[ArrayLike], middle: Middle) -> Booleans:
+    """(K, K) whether i is better than j in the mean or median of its ranks in M metrics, whatever the open ranks are.
+
+    Each metric leaves every entry an interval of ranks; i is better where even its worst middle is below the best of j.
+    When the tests of each metric hold at 1/M of the error rate, all of this holds at once. It is wide: ranks in
+    different metrics are taken as free of each other.
+
+    Args:
+        wins: M matrices (K, K), whether i is significantly better than j in that metric.
+        middle: how an entry's ranks are put together.
+
+    >>> better_in_the_middle([[[False, True], [False, False]]] * 2, "mean").tolist()
+    [[False, True], [False, False]]
+    """
+    bounds = np.array([rank_intervals(better) for better in wins], np.float64).reshape(len(wins), -1, 2)
+    best, worst = (np.mean if middle == "mean" else np.median)(bounds, axis=0).T
+    return np.asarray(worst[:, None] < best[None, :], np.bool_)
 
 
 def same_order(differences: ArrayLike, bias_matched_differences: ArrayLike) -> Booleans:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from fundus2oct.benchmark.ranking_file import RankingRule
 from fundus2oct.benchmark.result_file import publish_result
 from fundus2oct.leaderboard.board import Board
 from fundus2oct.leaderboard.rank_drawing import STEP, draw_findings, draw_ranks
+from fundus2oct.leaderboard.ranking import order
 from fundus2oct.leaderboard.ranking_view import OTHER_DRAWS, view_ranking
 from fundus2oct.leaderboard.robustness_view import view_robustness
 from fundus2oct.leaderboard.site import build_site, read_boards
@@ -202,3 +205,28 @@ def test_shapes_stand_in_the_cells_of_their_columns() -> None:
     drawing = str(draw_findings(["itself", "better", "open", "worse"]))
     assert re.findall(r"translate\((\d+) 10\)", drawing) == ["10", "30", "70"]
     assert 'cx="50"' in drawing
+
+
+def test_what_leaving_one_out_turns_is_what_ranking_anew_turns(result: MakeResult, build: Build) -> None:
+    rng = random.Random(4)
+    rows = [result(f"m{i}", rng.randint(1, 9) * 10.0, ssim=rng.randint(1, 9) / 10, psnr=rng.random()) for i in range(7)]
+    board = build(rows, rule='rule = "median-rank"\nmetrics = ["fvd", "ssim"]')
+    found = view_robustness(board)
+    assert found is not None
+    turned = 0
+    for line in found.without:
+        kept = [row.entry for row in board.ranked if row is not line.row]
+        anew = {row.entry.title: row.rank for row in order(kept, board.ranking)}
+        old = {row.entry.title: row.rank for row in board.ranked}
+        pairs = [
+            f"{a} and {b}" for a, b in combinations([e.title for e in kept], 2) if sign(old, a, b) != sign(anew, a, b)
+        ]
+        assert line.order == ("; ".join(pairs) if len(pairs) < 4 else f"{len(pairs)} pairs, among them {pairs[0]}")
+        turned += len(pairs)
+    assert turned > 0
+
+
+def sign(ranks: dict[str, int | None], a: str, b: str) -> int:
+    """Which of two stands above the other."""
+    difference = (ranks[a] or 0) - (ranks[b] or 0)
+    return (difference > 0) - (difference < 0)
