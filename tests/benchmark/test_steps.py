@@ -39,7 +39,7 @@ SCORE_STEPS = [
     "record published",
 ]
 ELSEWHERE = ["case merged", "shard entered", "submission done", "eye made", "pictures.json written"]
-"""Killed at in test_shard_merge.py, test_feature_ledger.py and test_score_all.py."""
+"""Killed at in test_shard_merge.py, test_feature_ledger.py, test_score_all.py and test_pictures.py."""
 
 
 @pytest.fixture(scope="module", autouse=True)
