@@ -83,7 +83,8 @@ def _sentence(tier: int, members: Sequence[Row]) -> str:
     span = f"ranks {min(ranks)} to {max(ranks)}" if min(ranks) < max(ranks) else f"rank {ranks[0]}, shared"
     held = ", ".join(row.entry.title for row in members if row.tier_note)
     doubt = f" The place of {held} depends on finite-sample bias." if held else ""
-    return f"Tier {tier}: {span}; these eyes cannot tell them from {leader}.{doubt}"
+    others = "the other" if len(members) == 2 else "the others"
+    return f"Tier {tier}: {span}, led by {leader}; these eyes cannot tell {others} from it.{doubt}"
 
 
 def ranges(numbers: Sequence[int]) -> str:

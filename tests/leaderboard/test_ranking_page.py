@@ -69,7 +69,7 @@ def test_open_ranks_and_draws_are_told_in_words(records: list[dict], build: Buil
     assert far.drawn == "3 in 100\N{NO-BREAK SPACE}%"
     told = page(tmp_path)
     assert near.drawn.replace("\N{NO-BREAK SPACE}", " ") in told
-    assert "Tier 1: ranks 1 to 2; these eyes cannot tell them from near." in told
+    assert "Tier 1: ranks 1 to 2, led by near; these eyes cannot tell the other from it." in told
 
 
 def test_the_map_tells_every_pair_and_its_words_agree_with_its_shapes(records: list[dict], build: Build) -> None:

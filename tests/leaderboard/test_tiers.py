@@ -165,7 +165,7 @@ def test_the_board_shows_intervals_and_says_tiers_in_words(records: list[dict], 
     build(records, compared(records))
     build_site(tmp_path / "results", tmp_path / "site", cards=catalogue.CARDS, ranking_metric="fvd")
     page = (tmp_path / "site/index.html").read_text("utf-8")
-    assert "Tier 1: ranks 1 to 3; these eyes cannot tell them from near." in page
+    assert "Tier 1: ranks 1 to 3, led by near; these eyes cannot tell the others from it." in page
     assert "Tier 2: rank 4, far." in page
     assert page.count("opens-tier") == 2
     assert "rank interval </span>1–3</span>" in page
