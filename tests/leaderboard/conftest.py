@@ -387,3 +387,30 @@ def running_browser(chromium: Path) -> Iterator[Any]:
         running = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def worst_names_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site whose entries were compared, pair by pair and eye by eye, under the worst names. Never write there."""
+    folder = tmp_path_factory.mktemp("worst-names")
+    cards = tuple(catalogue.card(name) for name in ("fvd", "ssim", "psnr"))
+    titles = {
+        "w" * 64: "W" * 80,
+        "markup": "<script>alert(1)</script><img src=https://evil.example/x.png>",
+        "rtl": "שלום",
+    }
+    results = with_matched(
+        [
+            make_result(method, 300.0 + 100 * i, cards=cards, eligible=True, title=title, spread=9.0)
+            for i, (method, title) in enumerate(titles.items())
+        ]
+    )
+    for result in results:
+        result["protocol"]["disclosure"] = {"per_case": True, "pictures": False, "digits": None}
+        record = publish_result(result, folder / "results")
+        lines = [f"e{i},,{0.31 + (i - 11.5) / 100!r},{17.5 + 11.5 - i!r}\n" for i in range(24)]
+        cases = "case_id,code,ssim,psnr\n" + "".join(lines)
+        record.with_name(f"{record.stem}.per_case.csv").write_text(cases, "utf-8")
+    file_comparisons(folder / "results", compared(results))
+    build_site(folder / "results", folder / "site", cards=catalogue.CARDS, ranking_metric="fvd")
+    return folder / "site"

@@ -22,6 +22,7 @@ KINDS = {
     "metrics/index.html",
     "ranking.html",
     "relations.html",
+    "two entries",
     "viewer.html",
 }
 """What a site may hold, by the path of a page below its board."""
@@ -50,6 +51,7 @@ def kind_of(path: str) -> str:
         (r"boards/[^/]+/", ""),
         (r"entries/.+", "entries"),
         (r"metrics/(?!index).+", "metrics"),
+        (r"compare/[^/]+/[^/]+/.+", "two entries"),
         (r"compare/(?!index).+", "compare"),
     ):
         path = re.sub(pattern, kind, path)

@@ -147,3 +147,22 @@ def test_names_of_a_drawing_cover_neither_each_other_nor_a_mark(browser: Any, fu
         for (x, y, width, height), (u, v, wide, high) in itertools.combinations(boxes, 2):
             apart = x >= u + wide or u >= x + width or y + 4 >= v + high or v + 4 >= y + height  # leading overlaps
             assert apart
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_page_of_comparisons_scrolls_sideways_or_runs_a_name(
+    browser: Any, worst_names_site: Path, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda asked: None if asked.url.startswith("file:") else complaints.append(asked.url))
+    paths = [*worst_names_site.glob("boards/*/compare/**/*.html"), *worst_names_site.glob("boards/*/relations.html")]
+    assert len(paths) == 1 + 3 + 3 + 1
+    for path in sorted(paths):
+        page.goto(path.as_uri())
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            complaints.append(path.name)
+    page.close()
+    assert complaints == []
