@@ -6,7 +6,7 @@ PROFILE ?= gpu
 DATA ?= v1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test quick check docs bench train-reference system view clean install
+.PHONY: demo test quick check docs bench screenshots train-reference system view clean install
 
 demo: .venv/installed
 	$(BENCH) demo --out demo
@@ -44,6 +44,10 @@ bench: .venv/installed-peers demo/data/dataset.toml
 	.venv/bin/python tests/bench/measure_sandbox.py
 	.venv/bin/python -u tests/bench/measure_baselines.py --device $(DEVICE)
 	.venv/bin/python -u tests/bench/measure_speed.py --device $(DEVICE)
+
+# Pictures of the demo's site for docs/screenshots, in light and in dark; needs `make demo` and chromium (`make system`).
+screenshots: .venv/installed-dev
+	.venv/bin/python tests/bench/take_screenshots.py demo/site
 
 # The learned reference rows and their ablations: trains, generates, scores, files the records, draws sample sheets.
 # For a machine with a GPU; PROFILE=demo DATA=mini is for a processor. Running it again goes on.

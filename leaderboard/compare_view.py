@@ -158,7 +158,8 @@ def _draw_advantages(first: Row, second: Row, board: Board, table: PairTable) ->
         marks,
         Scale(LARGEST_ADVANTAGE, is_ratio=False),
         caption=f"Differences in standard errors, with {percent(table.level)} intervals of each pair alone: on the "
-        "side of the entry that the metric favours, whatever its direction. Told beside each: first minus second.",
+        "side of the entry that the metric favours, whatever its direction. An arrow lies further out than is drawn. "
+        "Told beside each: first minus second.",
         below=f"{first.entry.title} better",
         above=f"{second.entry.title} better",
     )

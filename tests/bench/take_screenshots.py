@@ -23,7 +23,7 @@ PAGES = {
     "index": ("index.html",),
     "entry": ("entries/*/ddpm*.html", "entries/*/*.html"),
     "viewer": ("viewer.html",),
-    "compare": ("compare/*/*.html", "compare/*.html", "compare.html"),
+    "compare": ("compare/*/ddpm*/*/*.html", "compare/*/*/*/*.html"),
     "ranking": ("ranking.html",),
 }
 """Name of a picture -> patterns of the page below a board's folder; the first that is there is taken."""
