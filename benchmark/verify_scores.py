@@ -40,7 +40,20 @@ def rescore(source: VolumeSource, dataset: Dataset, record: Result, cache: Value
     """
     split, phase, rule = record["dataset"]["split"], record["phase"], Disclosure.of(record)
     result = measure_source(source, dataset, split, phase=phase, cache=cache).result
-    return public_record(result, rule) | {key: record[key] for key in ("supersedes",) if key in record}
+    return in_form_of(record, public_record(result, rule))
+
+
+def in_form_of(record: Result, found: Result) -> Result:
+    """A record scored now, as it would have been filed when ``record`` was.
+
+    The first version of the schema had no `strata`; a rule of disclosure stands in the words in which it was filed.
+    """
+    kept = {key: record[key] for key in ("supersedes",) if key in record}
+    if record["schema_version"] == 1:
+        found = {key: value for key, value in found.items() if key != "strata"} | {"schema_version": 1}
+    if "disclosure" in record["protocol"]:
+        found = found | {"protocol": found["protocol"] | {"disclosure": record["protocol"]["disclosure"]}}
+    return found | kept
 
 
 def differences(filed: Any, found: Any, place: str = "") -> Iterator[Difference]:
