@@ -42,7 +42,10 @@ def pages(full_site: Path, audited_site: Path, compared_site: Path, shown: Shown
     for site in (full_site, audited_site, compared_site, shown.root / "site"):
         for path in sorted(site.rglob("*.html")):
             found.setdefault(kind_of(path.relative_to(site).as_posix()), path)
-    return found | {"an entry with pictures": next(shown.root.glob("site/boards/*/entries/team/other.html"))}
+    return found | {
+        "an entry with pictures": next(shown.root.glob("site/boards/*/entries/team/other.html")),
+        "a ranking with comparisons": next(compared_site.glob("boards/*/ranking.html")),
+    }
 
 
 def kind_of(path: str) -> str:
