@@ -6,6 +6,7 @@ different boards are never pooled, so a rescored entry leaves the board of the o
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -98,7 +99,7 @@ class Board:
         """The rows that have a rank, best first."""
         return tuple(row for row in self.rows if row.rank is not None)
 
-    @property
+    @functools.cached_property
     def reference(self) -> Entry | None:
         """The real-against-real row, if it has a value."""
         for row in self.rows:
