@@ -22,6 +22,8 @@ AGAIN = "`bench compare --all` makes them anew."
 NONE_FILED = f"No comparisons of its entries are filed, so ranks stand without intervals and tiers. {AGAIN}"
 STALE = "The comparisons that are filed no longer fit this board and are not used"
 RELATIVE_ROUNDING = 1e-9
+LEAST_VALUE = 1e-6
+"""Below this a value is rounding itself."""
 
 
 def read_all_pairwise(root: Path) -> tuple[Pairwise, ...]:
@@ -136,4 +138,4 @@ def _rounding(a: Entry, b: Entry, values: tuple[float, float]) -> float:
     rules = [entry.result["protocol"].get("disclosure") or {} for entry in (a, b)]
     digits = [rule["digits"] for rule in rules if rule.get("digits") is not None]
     share = 2 * 10.0 ** (1 - min(digits)) if digits else RELATIVE_ROUNDING
-    return share * max(abs(values[0]), abs(values[1]), 1.0)
+    return share * max(abs(values[0]), abs(values[1]), LEAST_VALUE)

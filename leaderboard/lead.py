@@ -67,6 +67,11 @@ def _against_next(leaders: Sequence[Row], board: Board) -> tuple[bool | None, tu
     second = f"second place, {_named(followers[0].entry, board.ranking_card)}"
     if leaders[0].tier is not None:
         return _by_tier(leaders[0], followers[0], second)
+    if board.ranking.is_aggregate:
+        second = f"second place, {followers[0].entry.title}"
+        return None, (
+            f"Ranks put together have no interval: without comparisons nothing can be said against {second}.",
+        )
     apart = intervals_apart(leaders[0].entry, followers[0].entry, board.ranking_card)
     if apart is None:
         return None, (f"Without intervals nothing can be said against {second}.",)

@@ -10,6 +10,7 @@ import pytest
 
 from fundus2oct.benchmark.result_file import publish_result
 from fundus2oct.leaderboard.board import Board
+from fundus2oct.leaderboard.lead import judge_lead
 from fundus2oct.leaderboard.site import build_site
 from fundus2oct.metrics.metric_card import MetricCard
 
@@ -112,3 +113,12 @@ def test_the_board_prints_its_rule(build: Build, result: MakeResult, tmp_path: P
 def test_the_organiser_chooses_the_columns(build: Build, result: MakeResult) -> None:
     board = build('metrics = ["ssim"]\ncolumns = ["psnr", "ssim"]', result("a", 100.0))
     assert [card.name for card in board.columns] == ["ssim", "psnr"]
+
+
+def test_a_lead_by_ranks_put_together_is_not_judged_by_one_metrics_intervals(build: Build, result: MakeResult) -> None:
+    board = build(MEAN, result("a", 100.0, spread=1.0, ssim=0.9), result("b", 900.0, spread=1.0, ssim=0.1))
+    lead = judge_lead(board)
+    assert lead.verdict == "Nothing to compare with"
+    assert lead.sentences == (
+        "Ranks put together have no interval: without comparisons nothing can be said against second place, b.",
+    )

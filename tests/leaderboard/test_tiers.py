@@ -169,3 +169,14 @@ def test_the_board_shows_intervals_and_says_tiers_in_words(records: list[dict], 
     assert "Tier 2: rank 4, far." in page
     assert page.count("opens-tier") == 2
     assert "rank interval </span>1–3</span>" in page
+
+
+def test_values_of_a_phase_may_differ_by_their_rounding_and_by_no_more(records: list[dict], build: Build) -> None:
+    for record in records:
+        record["protocol"]["disclosure"] = {"per_case": False, "pictures": False, "labels": False, "digits": 3}
+    document = compared(copy.deepcopy(records))
+    first = records[0]["metrics"]["fvd"]
+    first["value"] *= 1.01
+    assert build(records, document).pairwise is not None
+    first["value"] *= 1.02
+    assert "in fvd are others now" in build(records, document).pairwise_note
