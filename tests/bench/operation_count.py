@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+
+def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """Two products of (b, heads, tokens, width) arrays, a multiplication and an addition as two."""
+    batch, heads, tokens, width = query.shape
+    return int(2 * batch * heads * tokens * key.shape[2] * (width + value.shape[3]))
+
+
+ON_A_PROCESSOR = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}
+"""What torch before 2.15 has no formula of."""
 
 
 class Operations(TorchDispatchMode):
@@ -21,7 +32,8 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call an operator and count it."""
         out = func(*args, **(kwargs or {}))
-        formula = flop_registry.get(func._overloadpacket)
+        packet = func._overloadpacket
+        formula = flop_registry.get(packet) or ON_A_PROCESSOR.get(packet)
         self.total += formula(*args, **(kwargs or {}), out_val=out) if formula else 0
         return out
 

@@ -27,7 +27,7 @@ class Fake(Task):
 
 
 def tasks(*cases: int) -> list[Any]:
-    return [Fake(f"toy/{i}", Path(), None, n) for i, n in enumerate(cases)]  # type: ignore[arg-type]  # no board
+    return [Fake(f"toy/{i}", Path(), None, cases=n) for i, n in enumerate(cases)]  # type: ignore[arg-type]  # no board
 
 
 def drawn(found: list[Any], outcomes: dict[str, Outcome]) -> list[str]:
