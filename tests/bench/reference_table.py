@@ -89,7 +89,7 @@ class ReferenceRow:
 
     @property
     def training(self) -> str:
-        """Seconds of training, and its steps."""
+        """Seconds of the last stage of training."""
         path = self.folder / "progress.json"
         if not path.exists():
             return "-"
@@ -148,7 +148,7 @@ def page(rows: Sequence[ReferenceRow], *, device: str) -> Iterator[str]:
         "each: how far another training seed would move a row is not known."
     )
     yield from ("", "## What each cost", "")
-    header = ("row", "parameters", "operations a volume", "training", "a volume", "device")
+    header = ("row", "parameters", "operations a volume", "training, last stage", "a volume", "device")
     costs = ((r.title, r.parameters, r.operations, r.training, r.drawing, device) for r in rows if r.folder.exists())
     yield from table(header, costs)
     yield from ("", "## Main metrics, ordered by FVD", "")
