@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from groups_of_records import group, stratum
 from shown_pictures import Shown
+
+from fundus2oct.benchmark.result_file import publish_result
+from fundus2oct.leaderboard.site import build_site
+from fundus2oct.metrics import catalogue
 
 pytestmark = pytest.mark.browser
 KINDS = {
@@ -18,6 +23,8 @@ KINDS = {
     "compare",
     "compare/index.html",
     "entries",
+    "groups.html",
+    "list of boards",
     "metrics",
     "metrics/index.html",
     "ranking.html",
@@ -36,10 +43,25 @@ def axe() -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(full_site: Path, audited_site: Path, compared_site: Path, shown: Shown) -> dict[str, Path]:
+def grouped_site(maker_of_records: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of two boards whose records tell groups."""
+    folder, cards = tmp_path_factory.mktemp("grouped"), tuple(catalogue.card(name) for name in ("fvd", "ssim", "psnr"))
+    eye = stratum("eye", [group("L", ssim=(0.30, 0.27, 0.33)), group("R", ssim=(0.33, 0.30, 0.36))])
+    for phase in ("open", "final"):
+        for method, fvd in (("a", 200.0), ("b", 300.0)):
+            record = maker_of_records(method, fvd, spread=9.0, phase=phase, cards=cards, eligible=True)
+            publish_result(record | {"strata": [eye]}, folder / "results")
+    build_site(folder / "results", folder / "site", cards=catalogue.CARDS, ranking_metric="fvd")
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def pages(
+    full_site: Path, audited_site: Path, compared_site: Path, grouped_site: Path, shown: Shown
+) -> dict[str, Path]:
     """Kind of page -> one page of it, from sites that have every kind between them."""
-    found: dict[str, Path] = {}
-    for site in (full_site, audited_site, compared_site, shown.root / "site"):
+    found = {"list of boards": grouped_site / "index.html"}
+    for site in (full_site, audited_site, compared_site, grouped_site, shown.root / "site"):
         for path in sorted(site.rglob("*.html")):
             found.setdefault(kind_of(path.relative_to(site).as_posix()), path)
     return found | {
