@@ -97,9 +97,31 @@ def generate_run(
     limits = limits or Limits()
     require_batch(reference, batch)
     ways: dict[str, Any] = {"device": device, "isolation": isolation, "fresh_process": fresh_process, "batch": batch}
+    plan = _whole_plan(reference, dataset, split, ways, seed=seed, limits=limits, seeds=seeds)
+    if shard is not None:
+        folder, plan = shard_folder(folder, shard), shard_plan(plan, shard)
+    setup = _worker_setup(reference, dataset, device=device, isolation=isolation, limits=limits)
+    run = RunFolder(folder)
+    with run.locked():
+        run.begin(plan)
+        _generate_unfinished(run, setup, dataset, plan, observed or Observed())
+        return run.finish()
+
+
+def _whole_plan(
+    reference: GeneratorReference,
+    dataset: Dataset,
+    split: str,
+    ways: dict[str, Any],
+    *,
+    seed: int,
+    limits: Limits,
+    seeds: SeedRule,
+) -> dict[str, Any]:
+    """The plan of a run before it is shared out; ``ways`` are those in which the generator is asked."""
     if seeds != "case":  # left out otherwise, so that runs which an earlier version began go on
-        ways["seeds"] = seeds
-    plan = make_plan(
+        ways = ways | {"seeds": seeds}
+    return make_plan(
         dataset=dataset,
         split=split,
         submission=reference.submission,
@@ -110,14 +132,6 @@ def generate_run(
         versions=package_versions(),
         seeds=seeds,
     )
-    if shard is not None:
-        folder, plan = shard_folder(folder, shard), shard_plan(plan, shard)
-    setup = _worker_setup(reference, dataset, device=device, isolation=isolation, limits=limits)
-    run = RunFolder(folder)
-    with run.locked():
-        run.begin(plan)
-        _generate_unfinished(run, setup, dataset, plan, observed or Observed())
-        return run.finish()
 
 
 def _worker_setup(
